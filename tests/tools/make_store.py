@@ -53,6 +53,7 @@ def pin_time_and_ids(seed, clock=None):
     import memorygraph.backends._falkordb_shared
     import memorygraph.database
     import memorygraph.sqlite_database
+    import memorygraph.utils.export_import
 
     clock, rng = clock or Clock(), random.Random(f"ids-{seed}")
 
@@ -61,7 +62,12 @@ def pin_time_and_ids(seed, clock=None):
         def now(cls, tz=None):
             return clock.read()
 
-    for module in (memorygraph.sqlite_database, memorygraph.database, memorygraph.backends._falkordb_shared):
+    for module in (
+        memorygraph.sqlite_database,
+        memorygraph.database,
+        memorygraph.backends._falkordb_shared,
+        memorygraph.utils.export_import,
+    ):
         module.datetime = PinnedDatetime
     uuid.uuid4 = lambda: uuid.UUID(int=rng.getrandbits(128), version=4)
     return clock

@@ -296,7 +296,7 @@ def plan_relationships(M, rng, ids, per_memory, adversarial):
 
 def plan_hub(M, rng, ids):
     """Two hubs (the first two ids), each with an edge to every other memory, and one edge of every type
-    between them. Reading edges 20 at a time from each end, as memorygraph does, loses 15 of the last."""
+    between them: more than the 20 of one memory that memorygraph's own export reads."""
     one, two, *leaves = ids
     at = dict(created_at=EPOCH, last_validated=EPOCH, valid_from=EPOCH, recorded_at=EPOCH)
     types = list(M.RelationshipType)
