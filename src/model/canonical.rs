@@ -211,9 +211,8 @@ impl Canon {
                     write_value(&mut self.buffer, value);
                     let end = self.buffer.len();
                     self.members.push(Member {
-                        start,
-                        value: at,
-                        end,
+                        key: (start, at),
+                        value: (at, end),
                     });
                 }
             }
