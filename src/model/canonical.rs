@@ -1,0 +1,678 @@
+//! Canonical bytes of a record and their digest: what "equal" means.
+//!
+//! Every value is a tag and its content, so that different values have different
+//! bytes whatever surrounds them:
+//!
+//! | tag | content |
+//! |---|---|
+//! | `N` | null |
+//! | `T` `F` | true, false |
+//! | `I` | length, decimal digits |
+//! | `D` | eight bytes, the bits of the double, big-endian |
+//! | `S` | length, the bytes of the text |
+//! | `B` | length, bytes |
+//! | `L` | values, `E` |
+//! | `M` | for each key in byte order: length, key, value; then `E`. In front of each key stands `K` |
+//!
+//! A length is LEB128. A record is a format byte, its kind, key, labels or type and
+//! ends, then its properties as `M`, under the rules of [`super::equal`]. Stored
+//! properties that are no JSON object, or hold a key twice, also enter as their raw
+//! cell behind `R`. BLAKE3 of that is the digest.
+
+use super::equal::{EMPTY_LIST_AS_TEXT, NULL_IS_ABSENT};
+use super::json::{self, Visit};
+use super::{Key, Kind, Node, Properties, Record, Relationship, Row, Text, Value};
+
+/// Version of the canonical bytes; the first byte of every record's.
+pub const FORMAT: u8 = 1;
+
+/// First 16 bytes of BLAKE3 over kind and key: what joins two sides of a record.
+pub type KeyHash = [u8; 16];
+
+/// The digest of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Digest {
+    /// BLAKE3 of the canonical bytes: what every store can be compared by.
+    pub core: [u8; 32],
+    /// First 16 bytes of BLAKE3 over what only stores with rows keep (`row-times`,
+    /// `stale-copy`); `None` for a record that comes from elsewhere.
+    pub row: Option<[u8; 16]>,
+}
+
+impl Digest {
+    /// Whether two records are equal, as far as both sides can tell.
+    pub fn matches(&self, other: &Digest) -> bool {
+        self.core == other.core
+            && match (self.row, other.row) {
+                (Some(a), Some(b)) => a == b,
+                _ => true,
+            }
+    }
+}
+
+/// Makes canonical bytes and digests, keeping its buffers from record to record.
+///
+/// After [`Canon::digest`], [`Canon::text`] and its like answer questions about the
+/// record's own properties without parsing it again.
+#[derive(Default)]
+pub struct Canon {
+    buffer: Vec<u8>,
+    members: Vec<Member>,
+    open: Vec<Open>,
+    spare: Vec<u8>,
+    out: Vec<u8>,
+    row: Vec<u8>,
+    is_map: bool,
+    repeated: bool,
+}
+
+/// Where a key and its value lie in the buffer.
+#[derive(Clone, Copy)]
+struct Member {
+    key: (usize, usize),
+    value: (usize, usize),
+}
+
+impl Member {
+    fn key<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
+        &buffer[self.key.0..self.key.1]
+    }
+
+    fn value<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
+        &buffer[self.value.0..self.value.1]
+    }
+}
+
+enum Open {
+    List,
+    Map { start: usize, members: usize },
+}
+
+impl Canon {
+    /// Fresh, with empty buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The digest of a record.
+    pub fn digest(&mut self, record: &Record) -> Digest {
+        match record {
+            Record::Node(node) => self.node(node),
+            Record::Relationship(relationship) => self.relationship(relationship),
+        }
+    }
+
+    /// The canonical bytes of the record digested last.
+    pub fn bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// The digest of a node.
+    pub fn node(&mut self, node: &Node) -> Digest {
+        self.read(&node.properties);
+        for m in 0..self.members.len() {
+            let (key, value) = self.member(m);
+            if value == b"S\x02[]" && EMPTY_LIST_AS_TEXT.iter().any(|k| k.as_bytes() == key) {
+                let start = self.buffer.len();
+                self.buffer.extend_from_slice(b"LE");
+                self.members[m].value = (start, start + 2);
+            }
+        }
+        self.out.clear();
+        self.out.extend_from_slice(&[FORMAT, b'n']);
+        write_key(&mut self.out, &node.key);
+        let mut labels: Vec<&[u8]> = node.labels.iter().map(Text::as_bytes).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        self.out.push(b'L');
+        for label in labels {
+            write_bytes(&mut self.out, b'S', label);
+        }
+        self.out.push(b'E');
+        self.finish(&node.key, &node.properties, &node.row, &[])
+    }
+
+    /// The digest of a relationship.
+    pub fn relationship(&mut self, relationship: &Relationship) -> Digest {
+        self.read(&relationship.properties);
+        self.out.clear();
+        self.write_ends(relationship);
+        let row = &relationship.row;
+        let columns: Vec<(&str, &Value)> = row
+            .temporal()
+            .into_iter()
+            .filter_map(|(name, value)| value.as_ref().map(|v| (name, v)))
+            .collect();
+        self.finish(&relationship.key, &relationship.properties, row, &columns)
+    }
+
+    /// The hash of a key.
+    pub fn key_hash(kind: Kind, key: &Key) -> KeyHash {
+        let mut bytes = vec![match kind {
+            Kind::Node => b'n',
+            Kind::Relationship => b'r',
+        }];
+        write_key(&mut bytes, key);
+        short(blake3::hash(&bytes))
+    }
+
+    /// The key of a record that its store keeps no id for, from its content and its
+    /// ordinal among equals (or among those that repeat an id).
+    pub fn derive(&mut self, record: &Record, ordinal: u64) -> Key {
+        let mut bare = record.clone();
+        match &mut bare {
+            Record::Node(n) => n.key = Key::Id(Value::Null),
+            Record::Relationship(r) => r.key = Key::Id(Value::Null),
+        }
+        self.digest(&bare);
+        self.out.extend_from_slice(&ordinal.to_be_bytes());
+        Key::Derived(short(blake3::hash(&self.out)))
+    }
+
+    /// Whether the properties of the record digested last are a JSON object.
+    pub fn is_map(&self) -> bool {
+        self.is_map
+    }
+
+    /// Whether they hold a key twice somewhere.
+    pub fn has_repeated_key(&self) -> bool {
+        self.repeated
+    }
+
+    /// The canonical bytes of one of its top-level properties.
+    pub fn property(&self, key: &str) -> Option<&[u8]> {
+        (0..self.members.len())
+            .rev()
+            .map(|m| self.member(m))
+            .find(|(k, _)| *k == key.as_bytes())
+            .map(|(_, v)| v)
+    }
+
+    /// The bytes of one of its top-level properties that is text.
+    pub fn text(&self, key: &str) -> Option<&[u8]> {
+        text_of(self.property(key)?)
+    }
+
+    fn member(&self, m: usize) -> (&[u8], &[u8]) {
+        let member = &self.members[m];
+        (member.key(&self.buffer), member.value(&self.buffer))
+    }
+
+    /// Parses properties into the buffer; their top-level members stay unsorted.
+    fn read(&mut self, properties: &Properties) {
+        self.reset();
+        match properties {
+            Properties::Typed(map) => {
+                self.is_map = true;
+                for (key, value) in map.iter() {
+                    let start = self.buffer.len();
+                    self.buffer.extend_from_slice(key.as_bytes());
+                    let at = self.buffer.len();
+                    write_value(&mut self.buffer, value);
+                    let end = self.buffer.len();
+                    self.members.push(Member {
+                        key: (start, at),
+                        value: (at, end),
+                    });
+                }
+            }
+            Properties::Stored(Value::Text(text)) => {
+                if json::visit(text.as_bytes(), self).is_err() || !self.is_map {
+                    self.reset();
+                }
+            }
+            Properties::Stored(_) => {}
+        }
+    }
+
+    fn reset(&mut self) {
+        self.buffer.clear();
+        self.members.clear();
+        self.open.clear();
+        self.is_map = false;
+        self.repeated = false;
+    }
+
+    fn write_ends(&mut self, relationship: &Relationship) {
+        self.out.extend_from_slice(&[FORMAT, b'r']);
+        write_key(&mut self.out, &relationship.key);
+        write_key(&mut self.out, &relationship.from);
+        write_bytes(&mut self.out, b'S', relationship.rel_type.as_bytes());
+        write_key(&mut self.out, &relationship.to);
+    }
+
+    /// Writes the properties under the columns that win over them, and hashes.
+    fn finish(
+        &mut self,
+        key: &Key,
+        properties: &Properties,
+        row: &Row,
+        columns: &[(&str, &Value)],
+    ) -> Digest {
+        let relationship = self.out[1] == b'r';
+        let mut own_key = Vec::with_capacity(48);
+        write_key(&mut own_key, key);
+        self.sort_top();
+        self.row.clear();
+        let mut has_id = false;
+        let mut columns = columns.iter().peekable();
+        self.out.push(b'M');
+        for m in 0..self.members.len() {
+            let member = self.members[m];
+            let name = member.key(&self.buffer);
+            let mut content = member.value(&self.buffer);
+            while let Some((column, v)) = columns.next_if(|(c, _)| c.as_bytes() < name) {
+                write_column(&mut self.out, column, v);
+            }
+            let mut column = Vec::new();
+            if let Some((_, v)) = columns.next_if(|(c, _)| c.as_bytes() == name) {
+                write_value(&mut column, v);
+                if column != content && !(self.is_map && content == b"N" && column == b"N") {
+                    write_bytes(&mut self.row, b'C', name);
+                    self.row.extend_from_slice(content);
+                }
+                content = &column;
+            }
+            if name == b"id" {
+                has_id = true;
+                if content == own_key {
+                    continue;
+                }
+            }
+            if relationship && content == b"N" && nullable(name) {
+                continue;
+            }
+            write_bytes(&mut self.out, b'K', name);
+            self.out.extend_from_slice(content);
+        }
+        for (column, v) in columns {
+            write_column(&mut self.out, column, v);
+        }
+        self.out.push(b'E');
+        if let Properties::Stored(cell) = properties
+            && (!self.is_map || self.repeated)
+        {
+            self.out.push(b'R');
+            write_value(&mut self.out, cell);
+        }
+        let core = *blake3::hash(&self.out).as_bytes();
+        let kept = row.created_at.is_some() || row.updated_at.is_some();
+        let row = kept.then(|| {
+            self.row.push(if has_id { b'i' } else { b'-' });
+            for column in [&row.created_at, &row.updated_at, &row.label] {
+                match column {
+                    Some(v) => write_value(&mut self.row, v),
+                    None => self.row.push(b'-'),
+                }
+            }
+            short(blake3::hash(&self.row))
+        });
+        Digest { core, row }
+    }
+
+    /// Sorts the top-level members by key and keeps the last of equal ones.
+    fn sort_top(&mut self) {
+        let buffer = &self.buffer;
+        self.repeated |= sort_members(&mut self.members, buffer);
+    }
+
+    fn close_last(&mut self) {
+        if let Some(Open::Map { members, .. }) = self.open.last() {
+            let end = self.buffer.len();
+            if self.members.len() > *members
+                && let Some(last) = self.members.last_mut()
+            {
+                last.value.1 = end;
+            }
+        }
+    }
+}
+
+/// Sorts by key; of equal keys the last stays. Tells whether there were any.
+fn sort_members(members: &mut Vec<Member>, buffer: &[u8]) -> bool {
+    if members
+        .windows(2)
+        .all(|w| w[0].key(buffer) < w[1].key(buffer))
+    {
+        return false;
+    }
+    members.sort_by(|a, b| {
+        let by_key = a.key(buffer).cmp(b.key(buffer));
+        by_key.then(b.key.0.cmp(&a.key.0))
+    });
+    let before = members.len();
+    members.dedup_by(|later, first| later.key(buffer) == first.key(buffer));
+    members.len() != before
+}
+
+fn nullable(name: &[u8]) -> bool {
+    NULL_IS_ABSENT.iter().any(|k| k.as_bytes() == name)
+}
+
+fn write_column(out: &mut Vec<u8>, column: &str, value: &Value) {
+    if *value == Value::Null && nullable(column.as_bytes()) {
+        return;
+    }
+    write_bytes(out, b'K', column.as_bytes());
+    write_value(out, value);
+}
+
+fn short(hash: blake3::Hash) -> [u8; 16] {
+    let mut out = [0; 16];
+    out.copy_from_slice(&hash.as_bytes()[..16]);
+    out
+}
+
+fn write_key(out: &mut Vec<u8>, key: &Key) {
+    match key {
+        Key::Id(value) => write_value(out, value),
+        Key::Derived(_) => write_bytes(out, b'S', key.display().as_bytes()),
+    }
+}
+
+fn write_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    out.push(tag);
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend_from_slice(bytes);
+}
+
+/// The bytes of the canonical form of a text.
+fn text_of(canonical: &[u8]) -> Option<&[u8]> {
+    let [b'S', rest @ ..] = canonical else {
+        return None;
+    };
+    let length = rest.iter().position(|b| b & 0x80 == 0)?;
+    Some(&rest[length + 1..])
+}
+
+/// Appends the canonical bytes of a value.
+pub fn write_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => out.push(b'N'),
+        Value::Bool(true) => out.push(b'T'),
+        Value::Bool(false) => out.push(b'F'),
+        Value::Int(i) => write_bytes(out, b'I', i.to_string().as_bytes()),
+        Value::BigInt(digits) => write_bytes(out, b'I', digits.as_bytes()),
+        Value::Float(f) => {
+            out.push(b'D');
+            out.extend_from_slice(&f.to_bits().to_be_bytes());
+        }
+        Value::Text(t) => write_bytes(out, b'S', t.as_bytes()),
+        Value::Bytes(b) => write_bytes(out, b'B', b),
+        Value::List(list) => {
+            out.push(b'L');
+            for item in list {
+                write_value(out, item);
+            }
+            out.push(b'E');
+        }
+        Value::Map(map) => {
+            let mut pairs: Vec<(&Text, &Value)> = map.iter().collect();
+            pairs.sort_unstable_by_key(|(key, _)| *key);
+            out.push(b'M');
+            for (key, value) in pairs {
+                write_bytes(out, b'K', key.as_bytes());
+                write_value(out, value);
+            }
+            out.push(b'E');
+        }
+    }
+}
+
+impl Visit for Canon {
+    fn null(&mut self) {
+        self.buffer.push(b'N');
+    }
+    fn bool(&mut self, value: bool) {
+        self.buffer.push(if value { b'T' } else { b'F' });
+    }
+    fn integer(&mut self, digits: &str) {
+        write_bytes(&mut self.buffer, b'I', digits.as_bytes());
+    }
+    fn float(&mut self, value: f64) {
+        self.buffer.push(b'D');
+        self.buffer
+            .extend_from_slice(&value.to_bits().to_be_bytes());
+    }
+    fn text(&mut self, bytes: &[u8]) {
+        write_bytes(&mut self.buffer, b'S', bytes);
+    }
+
+    fn begin_list(&mut self) {
+        self.buffer.push(b'L');
+        self.open.push(Open::List);
+    }
+    fn end_list(&mut self) {
+        self.buffer.push(b'E');
+        self.open.pop();
+    }
+    fn begin_map(&mut self) {
+        if !self.open.is_empty() {
+            self.buffer.push(b'M');
+        }
+        self.open.push(Open::Map {
+            start: self.buffer.len(),
+            members: self.members.len(),
+        });
+    }
+    fn key(&mut self, bytes: &[u8]) {
+        self.close_last();
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        let value = self.buffer.len();
+        self.members.push(Member {
+            key: (start, value),
+            value: (value, value),
+        });
+    }
+    fn end_map(&mut self) {
+        self.close_last();
+        let Some(Open::Map { start, members }) = self.open.pop() else {
+            return;
+        };
+        if self.open.is_empty() {
+            self.is_map = true;
+            return;
+        }
+        let mut inner = self.members.split_off(members);
+        self.repeated |= sort_members(&mut inner, &self.buffer);
+        self.spare.clear();
+        for member in inner {
+            write_bytes(&mut self.spare, b'K', member.key(&self.buffer));
+            self.spare.extend_from_slice(member.value(&self.buffer));
+        }
+        self.buffer.truncate(start);
+        self.buffer.extend_from_slice(&self.spare);
+        self.buffer.push(b'E');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Map;
+    use proptest::prelude::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Int),
+            "-?[1-9][0-9]{19,40}".prop_map(|d| Value::integer(&d)),
+            any::<u64>().prop_map(|b| Value::Float(f64::from_bits(b))),
+            any::<String>().prop_map(Value::text),
+            prop::collection::vec(any::<u8>(), 0..9).prop_map(Value::Bytes),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::List),
+                map_of(inner).prop_map(Value::Map),
+            ]
+        })
+    }
+
+    fn map_of(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Map> {
+        prop::collection::vec(("[a-z\u{e9}]{0,3}", inner), 0..6).prop_map(|pairs| {
+            Map::from_pairs(pairs.into_iter().map(|(k, v)| (k.into(), v)).collect())
+        })
+    }
+
+    fn typed(map: Map) -> Record {
+        Record::Node(Node {
+            key: Key::text("k"),
+            labels: vec!["Memory".into()],
+            properties: Properties::Typed(map),
+            row: Row::default(),
+        })
+    }
+
+    fn stored(text: &[u8]) -> Record {
+        let mut record = typed(Map::new());
+        if let Record::Node(n) = &mut record {
+            n.properties = Properties::Stored(Value::Text(Text::from_bytes(text)));
+        }
+        record
+    }
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_value(&mut out, value);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_bytes_are_injective(a in value(), b in value()) {
+            prop_assert_eq!(bytes(&a) == bytes(&b), a == b);
+        }
+
+        #[test]
+        fn no_canonical_form_is_a_prefix_of_another(a in value(), b in value()) {
+            let (a, b) = (bytes(&a), bytes(&b));
+            prop_assert!(a == b || !b.starts_with(&a));
+        }
+
+        #[test]
+        fn the_order_of_properties_does_not_matter(map in map_of(value()), seed in any::<u64>()) {
+            let mut pairs: Vec<_> = map.clone().into_iter().collect();
+            let n = pairs.len().max(1);
+            pairs.rotate_left(seed as usize % n);
+            let mut canon = Canon::new();
+            prop_assert_eq!(
+                canon.digest(&typed(map)),
+                canon.digest(&typed(Map::from_pairs(pairs)))
+            );
+        }
+
+        #[test]
+        fn parsed_text_and_typed_values_have_one_digest(map in map_of(value())) {
+            let clean = strip_bytes(Value::Map(map));
+            let mut text = Vec::new();
+            json::write_value(&mut text, &clean, json::Style::PYTHON);
+            let Value::Map(map) = json::parse(&text).unwrap() else { panic!() };
+            let mut canon = Canon::new();
+            let a = canon.digest(&stored(&text));
+            let first = canon.bytes().to_vec();
+            let b = canon.digest(&typed(map));
+            prop_assert_eq!(first, canon.bytes().to_vec());
+            prop_assert_eq!(a, b);
+        }
+    }
+
+    fn strip_bytes(value: Value) -> Value {
+        match value {
+            Value::Bytes(_) => Value::Null,
+            Value::Float(f) if f.is_nan() => Value::Float(f64::NAN),
+            Value::List(list) => Value::List(list.into_iter().map(strip_bytes).collect()),
+            Value::Map(map) => Value::Map(Map::from_pairs(
+                map.into_iter().map(|(k, v)| (k, strip_bytes(v))).collect(),
+            )),
+            other => other,
+        }
+    }
+
+    #[test]
+    fn four_values_have_four_digests() {
+        let mut canon = Canon::new();
+        let mut seen = std::collections::HashSet::new();
+        for text in [
+            r#"{"a": 1}"#,
+            r#"{"a": 1.0}"#,
+            r#"{"a": true}"#,
+            r#"{"a": "1"}"#,
+            r#"{"a": null}"#,
+            "{}",
+            r#"{"a": -0.0}"#,
+            r#"{"a": 0.0}"#,
+            r#"{"a": [1]}"#,
+            r#"{"a": {"a": 1}}"#,
+            r#"{"a": 1, "a": 1}"#,
+            "{\"a\": 1",
+            " 1",
+            "[]",
+            "\u{feff}{}",
+        ] {
+            assert!(
+                seen.insert(canon.digest(&stored(text.as_bytes())).core),
+                "{text}"
+            );
+        }
+        let a = canon.digest(&stored(br#"{"a": 1, "b": [2]}"#));
+        assert_eq!(a, canon.digest(&stored(b"{\"b\":[2],\"\\u0061\":1}\n")));
+    }
+
+    #[test]
+    fn columns_win_over_their_stale_copies() {
+        let mut canon = Canon::new();
+        let make = |text: &str, until: Option<Value>| {
+            Record::Relationship(Relationship {
+                key: Key::text("r"),
+                from: Key::text("a"),
+                to: Key::text("b"),
+                rel_type: "SOLVES".into(),
+                properties: Properties::Stored(Value::text(text)),
+                row: Row {
+                    created_at: Some(Value::text("2025")),
+                    valid_until: until,
+                    ..Row::default()
+                },
+            })
+        };
+        let drifted = canon.digest(&make(
+            r#"{"valid_until": null, "id": "r"}"#,
+            Some(Value::text("t")),
+        ));
+        let agreed = canon.digest(&make(
+            r#"{"valid_until": "t", "id": "r"}"#,
+            Some(Value::text("t")),
+        ));
+        let absent = canon.digest(&make(r#"{"id": "r"}"#, Some(Value::text("t"))));
+        assert_eq!(drifted.core, agreed.core);
+        assert_eq!(drifted.core, absent.core);
+        assert_ne!(drifted.row, agreed.row);
+        let open = canon.digest(&make(
+            r#"{"valid_until": null, "context": null}"#,
+            Some(Value::Null),
+        ));
+        let bare = canon.digest(&make("{}", Some(Value::Null)));
+        assert_eq!(open, bare);
+        assert_ne!(open.core, drifted.core);
+    }
+
+    #[test]
+    fn a_context_list_may_be_empty_in_two_ways() {
+        let mut canon = Canon::new();
+        let a = canon.digest(&stored(br#"{"context_languages": "[]"}"#));
+        let b = canon.digest(&stored(br#"{"context_languages": []}"#));
+        assert_eq!(a, b);
+        assert_ne!(
+            canon.digest(&stored(br#"{"tags": "[]"}"#)),
+            canon.digest(&stored(br#"{"tags": []}"#))
+        );
+    }
+}

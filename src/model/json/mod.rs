@@ -1,0 +1,9 @@
+//! JSON as Python's `json` module reads and writes it, which is what memorygraph
+//! stores: `NaN`, `Infinity` and integers of any size are values, lone surrogates
+//! are text, and `1` is not `1.0`. No crate reads all of that without loss.
+
+mod read;
+mod write;
+
+pub use read::{MAX_DEPTH, Problem, Visit, parse, visit};
+pub use write::{Style, to_string, write_text, write_value};

@@ -1,0 +1,267 @@
+//! The writer. What it writes, [`super::parse`] reads back equal, but for bytes,
+//! which JSON has no form for (callers encode those first), and text that is
+//! neither UTF-8 nor WTF-8.
+
+use crate::model::{Map, Text, Value};
+use std::io::Write as _;
+
+/// How the text looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Only ASCII: everything else as `\uXXXX`.
+    pub ascii: bool,
+    /// `", "` and `": "` as Python separates, else `","` and `":"`.
+    pub spaced: bool,
+}
+
+impl Style {
+    /// As `json.dumps` of Python writes, and so memorygraph.
+    pub const PYTHON: Style = Style {
+        ascii: true,
+        spaced: true,
+    };
+    /// Shortest, raw UTF-8.
+    pub const COMPACT: Style = Style {
+        ascii: false,
+        spaced: false,
+    };
+}
+
+/// A value as a string in Python's style.
+pub fn to_string(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_value(&mut out, value, Style::PYTHON);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Appends a value. Bytes are written as text of hexadecimal digits.
+pub fn write_value(out: &mut Vec<u8>, value: &Value, style: Style) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Int(i) => {
+            let _ = write!(out, "{i}");
+        }
+        Value::BigInt(digits) => out.extend_from_slice(digits.as_bytes()),
+        Value::Float(f) => write_float(out, *f),
+        Value::Text(text) => write_text(out, text.as_bytes(), style),
+        Value::Bytes(bytes) => {
+            out.push(b'"');
+            for b in bytes {
+                let _ = write!(out, "{b:02x}");
+            }
+            out.push(b'"');
+        }
+        Value::List(list) => {
+            out.push(b'[');
+            for (i, item) in list.iter().enumerate() {
+                if i > 0 {
+                    separate(out, b',', style);
+                }
+                write_value(out, item, style);
+            }
+            out.push(b']');
+        }
+        Value::Map(map) => write_map(out, map, style),
+    }
+}
+
+fn write_map(out: &mut Vec<u8>, map: &Map, style: Style) {
+    out.push(b'{');
+    for (i, (key, value)) in map.iter().enumerate() {
+        if i > 0 {
+            separate(out, b',', style);
+        }
+        write_text(out, key.as_bytes(), style);
+        separate(out, b':', style);
+        write_value(out, value, style);
+    }
+    out.push(b'}');
+}
+
+fn separate(out: &mut Vec<u8>, mark: u8, style: Style) {
+    out.push(mark);
+    if style.spaced {
+        out.push(b' ');
+    }
+}
+
+/// As `repr` of Python: shortest digits that read back to the same bits.
+fn write_float(out: &mut Vec<u8>, f: f64) {
+    if f.is_nan() {
+        return out.extend_from_slice(b"NaN");
+    }
+    if f.is_infinite() {
+        let word: &[u8] = if f > 0.0 { b"Infinity" } else { b"-Infinity" };
+        return out.extend_from_slice(word);
+    }
+    let scientific = format!("{f:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if f == 0.0 || (-4..16).contains(&exponent) {
+        let _ = write!(out, "{f:?}");
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        let _ = write!(out, "{digits}e{sign}{:02}", exponent.abs());
+    }
+}
+
+/// Appends a string in quotes. Lone surrogates (WTF-8) are written as their escape
+/// in every style; other undecodable bytes become U+FFFD.
+pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
+    out.push(b'"');
+    let mut rest = bytes;
+    loop {
+        match std::str::from_utf8(rest) {
+            Ok(valid) => {
+                write_valid(out, valid, style);
+                break;
+            }
+            Err(broken) => {
+                let (valid, bad) = rest.split_at(broken.valid_up_to());
+                write_valid(out, &String::from_utf8_lossy(valid), style);
+                match bad {
+                    [0xED, b @ 0xA0..=0xBF, c @ 0x80..=0xBF, tail @ ..] => {
+                        let code = 0xD000 | u32::from(b & 0x3F) << 6 | u32::from(c & 0x3F);
+                        let _ = write!(out, "\\u{code:04x}");
+                        rest = tail;
+                    }
+                    _ => {
+                        write_valid(out, "\u{FFFD}", style);
+                        rest = &bad[1..];
+                    }
+                }
+            }
+        }
+    }
+    out.push(b'"');
+}
+
+fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    let plain =
+        |b: u8| b >= 0x20 && b != b'"' && b != b'\\' && (b < 0x7F || !style.ascii && b > 0x7F);
+    for (at, c) in text.char_indices().filter(|(at, _)| !plain(bytes[*at])) {
+        out.extend_from_slice(&bytes[from..at]);
+        from = at + c.len_utf8();
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\u{8}' => out.extend_from_slice(b"\\b"),
+            '\u{c}' => out.extend_from_slice(b"\\f"),
+            // Python writes DEL as it is.
+            '\u{7f}' => out.push(0x7F),
+            _ => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[from..]);
+}
+
+/// Whether bytes are UTF-8 but for lone surrogates, so that an escape can carry them.
+impl Text {
+    /// Whether JSON can carry this text: UTF-8, but for lone surrogates. A pair of
+    /// surrogates in WTF-8 is not such a text: its escapes read as one character.
+    pub fn fits_json(&self) -> bool {
+        let mut rest = self.as_bytes();
+        let mut after_high = false;
+        while let Err(broken) = std::str::from_utf8(rest) {
+            let (valid, bad) = rest.split_at(broken.valid_up_to());
+            let [0xED, b @ 0xA0..=0xBF, 0x80..=0xBF, tail @ ..] = bad else {
+                return false;
+            };
+            let high = *b < 0xB0;
+            if !high && after_high && valid.is_empty() {
+                return false;
+            }
+            after_high = high;
+            rest = tail;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::json::parse;
+
+    fn round(text: &str) -> String {
+        to_string(&parse(text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn writes_numbers_as_python_does() {
+        for same in [
+            "1.0",
+            "1",
+            "-0.0",
+            "0.1",
+            "1e+16",
+            "1e-05",
+            "0.0001",
+            "1.5e-07",
+            "123456789012345.6",
+            "1e+22",
+            "5e-324",
+            "1.7976931348623157e+308",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1180591620717411303424",
+            "-9223372036854775809",
+            "0",
+        ] {
+            assert_eq!(round(same), same);
+        }
+        assert_eq!(round("-0"), "0");
+        assert_eq!(round("1E400"), "Infinity");
+    }
+
+    #[test]
+    fn escapes_as_python_does() {
+        let text = "\"T \\u00e9\\ud83d\\ude00 \\\\ \\n\\u001b\\u0000 \\ud83d x\u{7f}\"";
+        assert_eq!(round(text), text);
+        assert_eq!(round("\"\\/\\b\\f\""), "\"/\\b\\f\"");
+    }
+
+    #[test]
+    fn refuses_what_python_refuses() {
+        for bad in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\" 1}",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "\"\n\"",
+            "nul",
+            "{} {}",
+            "'a'",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\u{feff}{}",
+            "-",
+            "1e",
+        ] {
+            assert!(parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert!(parse(&b"[".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_wins() {
+        assert_eq!(round(r#"{"a": 1, "b": 2, "a": 3}"#), r#"{"a": 3, "b": 2}"#);
+    }
+}

@@ -1,0 +1,223 @@
+//! Nodes and relationships as they travel: labels, ends, every property, and what
+//! a table row keeps beside them.
+
+use super::json;
+use super::{Map, Text, Value};
+use std::borrow::Cow;
+
+/// Which of the two kinds of record.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A node: a memory, or a node with other labels.
+    Node,
+    /// A relationship between two nodes.
+    Relationship,
+}
+
+impl Kind {
+    /// Both kinds, in the order they are moved: ends before what joins them.
+    pub const BOTH: [Kind; 2] = [Kind::Node, Kind::Relationship];
+}
+
+/// What tells a record from the others of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The id the store keeps, in its own type (text; NULL and bytes also occur in SQLite).
+    Id(Value),
+    /// The store keeps no id: the first 16 bytes of BLAKE3 over the record's content
+    /// and its ordinal among equals. Shown as `~` and 32 hexadecimal digits.
+    Derived([u8; 16]),
+}
+
+impl Key {
+    /// A key that is text.
+    pub fn text(s: impl Into<Text>) -> Self {
+        Self::Id(Value::Text(s.into()))
+    }
+
+    /// For display; not unique among ids of different types.
+    pub fn display(&self) -> String {
+        match self {
+            Self::Id(Value::Text(t)) => t.to_lossy().into_owned(),
+            Self::Id(Value::Bytes(b)) => format!("x'{}'", hex(b)),
+            Self::Id(v) => json::to_string(v),
+            Self::Derived(d) => format!("~{}", hex(d)),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The properties of a record.
+#[derive(Clone, Debug)]
+pub enum Properties {
+    /// The cell of a store that keeps properties as JSON text, byte for byte:
+    /// `Text` nearly always; `Null`, `Bytes`, `Int`, `Float` where somebody wrote that.
+    Stored(Value),
+    /// Values of a store that has types of its own.
+    Typed(Map),
+}
+
+impl Properties {
+    /// The parsed properties; `None` if what is stored is not a JSON object.
+    pub fn map(&self) -> Option<Cow<'_, Map>> {
+        match self {
+            Self::Typed(map) => Some(Cow::Borrowed(map)),
+            Self::Stored(Value::Text(t)) => match json::parse(t.as_bytes()) {
+                Ok(Value::Map(map)) => Some(Cow::Owned(map)),
+                _ => None,
+            },
+            Self::Stored(_) => None,
+        }
+    }
+
+    /// Bytes they take, roughly; what batches and limits count.
+    pub fn size(&self) -> usize {
+        fn of(value: &Value) -> usize {
+            match value {
+                Value::Text(t) => t.len() + 8,
+                Value::Bytes(b) => b.len() + 8,
+                Value::BigInt(d) => d.len() + 8,
+                Value::List(l) => l.iter().map(of).sum::<usize>() + 8,
+                Value::Map(m) => of_map(m),
+                _ => 8,
+            }
+        }
+        fn of_map(map: &Map) -> usize {
+            map.iter().map(|(k, v)| k.len() + of(v)).sum::<usize>() + 8
+        }
+        match self {
+            Self::Stored(v) => of(v),
+            Self::Typed(m) => of_map(m),
+        }
+    }
+}
+
+/// What a table row keeps beside the properties. `None`: the store has no such
+/// column; `Some(Null)`: it has, and it is NULL.
+///
+/// `valid_from` to `invalidated_by` are values of the relationship and win over a
+/// property of the same name; `created_at` and `updated_at` are the row's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// When the row was made.
+    pub created_at: Option<Value>,
+    /// When the row was last written (nodes).
+    pub updated_at: Option<Value>,
+    /// Start of validity (relationships).
+    pub valid_from: Option<Value>,
+    /// End of validity (relationships).
+    pub valid_until: Option<Value>,
+    /// When the fact was recorded (relationships).
+    pub recorded_at: Option<Value>,
+    /// Id of the relationship that replaced it (relationships).
+    pub invalidated_by: Option<Value>,
+    /// The label or type column where it is something other than text; the record's
+    /// label or type is then the display of it.
+    pub label: Option<Value>,
+}
+
+impl Row {
+    /// The temporal columns of a relationship with their names, as properties have them.
+    pub fn temporal(&self) -> [(&'static str, &Option<Value>); 4] {
+        [
+            ("invalidated_by", &self.invalidated_by),
+            ("recorded_at", &self.recorded_at),
+            ("valid_from", &self.valid_from),
+            ("valid_until", &self.valid_until),
+        ]
+    }
+}
+
+/// A node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its id.
+    pub key: Key,
+    /// Its labels, in the store's order; compared as a set.
+    pub labels: Vec<Text>,
+    /// Everything it holds.
+    pub properties: Properties,
+    /// What its table row keeps beside.
+    pub row: Row,
+}
+
+/// A relationship.
+#[derive(Clone, Debug)]
+pub struct Relationship {
+    /// Its id.
+    pub key: Key,
+    /// Key of the node it starts at, which need not exist.
+    pub from: Key,
+    /// Key of the node it ends at, which need not exist.
+    pub to: Key,
+    /// Its type.
+    pub rel_type: Text,
+    /// Everything it holds.
+    pub properties: Properties,
+    /// What its table row keeps beside.
+    pub row: Row,
+}
+
+/// A record of either kind.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A node.
+    Node(Node),
+    /// A relationship.
+    Relationship(Relationship),
+}
+
+impl Record {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Node(_) => Kind::Node,
+            Self::Relationship(_) => Kind::Relationship,
+        }
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Node(n) => &n.key,
+            Self::Relationship(r) => &r.key,
+        }
+    }
+
+    /// Its properties.
+    pub fn properties(&self) -> &Properties {
+        match self {
+            Self::Node(n) => &n.properties,
+            Self::Relationship(r) => &r.properties,
+        }
+    }
+
+    /// What its row keeps beside.
+    pub fn row(&self) -> &Row {
+        match self {
+            Self::Node(n) => &n.row,
+            Self::Relationship(r) => &r.row,
+        }
+    }
+
+    /// Bytes it takes, roughly; what batches and limits count.
+    pub fn size(&self) -> usize {
+        self.properties().size() + 200
+    }
+}

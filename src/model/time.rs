@@ -1,0 +1,133 @@
+//! Times as stores really write them, as one instant: ISO 8601 with any offset
+//! (seconds in it too), `Z`, naive (UTC, as memorygraph up to 0.8 wrote), a space
+//! for the `T`, and integers in milliseconds or, above 10^14, microseconds.
+
+use super::Value;
+use jiff::civil;
+
+/// Nanoseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub i128);
+
+impl Instant {
+    /// The time a value says, if it says one.
+    pub fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(t) => Self::parse(t.as_str()?),
+            Value::Int(n) if n.unsigned_abs() >= 100_000_000_000_000 => {
+                Some(Self(i128::from(*n) * 1_000))
+            }
+            Value::Int(n) => Some(Self(i128::from(*n) * 1_000_000)),
+            _ => None,
+        }
+    }
+
+    /// Reads a date, or a date and time.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (date, rest) = text.split_at_checked(10)?;
+        let date: civil::Date = date.parse().ok()?;
+        let (clock, offset) = match rest.get(1..) {
+            None => ("00:00:00", 0),
+            Some(rest) => match rest.find(['Z', 'z', '+', '-']) {
+                Some(at) => (rest[..at].trim_end(), offset_seconds(&rest[at..])?),
+                None => (rest, 0),
+            },
+        };
+        if !rest.is_empty() && !rest.starts_with(['T', 't', ' ']) {
+            return None;
+        }
+        let clock: civil::Time = clock.parse().ok()?;
+        let moment = date.to_datetime(clock);
+        let epoch = civil::date(1970, 1, 1).at(0, 0, 0, 0);
+        let since = moment.duration_since(epoch);
+        Some(Self(since.as_nanos() - i128::from(offset) * 1_000_000_000))
+    }
+
+    /// Now.
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now().as_nanosecond())
+    }
+
+    /// As `2026-11-21T07:56:44.123456+00:00`, if the year is within jiff's range.
+    pub fn to_iso(self) -> String {
+        match jiff::Timestamp::from_nanosecond(self.0) {
+            Ok(t) => {
+                let t = t.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+                let fraction = t.subsec_nanosecond() / 1_000;
+                let base = format!(
+                    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+                    t.year(),
+                    t.month(),
+                    t.day(),
+                    t.hour(),
+                    t.minute(),
+                    t.second()
+                );
+                match fraction {
+                    0 => format!("{base}+00:00"),
+                    f => format!("{base}.{f:06}+00:00"),
+                }
+            }
+            Err(_) => format!("{} ns", self.0),
+        }
+    }
+}
+
+/// Seconds east of UTC: `Z`, `+05`, `+0530`, `+05:30`, `+02:00:30`.
+fn offset_seconds(text: &str) -> Option<i64> {
+    if text.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", d) => (1, d.replace(':', "")),
+        ("-", d) => (-1, d.replace(':', "")),
+        _ => return None,
+    };
+    if !matches!(digits.len(), 2 | 4 | 6) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part = |at: usize| {
+        digits
+            .get(at..at + 2)
+            .map_or(Some(0), |d| d.parse::<i64>().ok())
+    };
+    Some(sign * (part(0)? * 3600 + part(2)? * 60 + part(4)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_seen_in_the_wild() {
+        let same = Instant::parse("2024-03-01T12:00:00+00:00").unwrap();
+        for text in [
+            "2024-03-01T12:00:00Z",
+            "2024-03-01T12:00:00",
+            "2024-03-01 12:00:00",
+            "2024-03-01T17:30:00+05:30",
+            "2024-03-01T14:00:30+02:00:30",
+            "2024-03-01T04:00-08:00",
+            "2024-03-01T12:00:00.000000+00:00",
+            "2024-03-01T12:00:00.000000000Z",
+        ] {
+            assert_eq!(Instant::parse(text), Some(same), "{text}");
+        }
+        assert_eq!(Instant::of(&Value::Int(1_709_294_400_000)), Some(same));
+        assert_eq!(Instant::of(&Value::Int(1_709_294_400_000_000)), Some(same));
+        assert!(Instant::parse("1969-07-20T20:17:40Z").unwrap().0 < 0);
+        assert!(Instant::parse("9999-12-31T23:59:59+00:00").is_some());
+        for text in [
+            "",
+            "2024",
+            "2024-02-30T25:61:61Z",
+            "2024-03-01x12:00",
+            "2024-03-01T12:00+5",
+            "nan",
+        ] {
+            assert_eq!(Instant::parse(text), None, "{text}");
+        }
+        assert_eq!(same.to_iso(), "2024-03-01T12:00:00+00:00");
+    }
+}
