@@ -2,5 +2,11 @@
 //! without being told to, and proves it.
 //!
 //! - [`model`]: what moves.
+//! - [`store`]: what it moves between.
+//! - [`mapping`]: foreign shapes to memories.
+//! - [`error`]: the one error type.
 
+pub mod error;
+pub mod mapping;
 pub mod model;
+pub mod store;

@@ -1,0 +1,3 @@
+//! Foreign shapes to memories and back.
+
+pub mod reserved;

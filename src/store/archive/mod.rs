@@ -1,0 +1,1 @@
+//! The memferry archive: portable file, backup and stage.

@@ -1,0 +1,1 @@
+//! JSON exports of memorygraph, 1.0 and 2.0.

@@ -1,0 +1,1 @@
+//! Wrappers that any store can wear.

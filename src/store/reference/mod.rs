@@ -1,0 +1,1 @@
+//! A store in memory, with the worst manners the contract allows. For tests.
