@@ -6,6 +6,8 @@
 //! - [`mapping`]: foreign shapes to memories.
 //! - [`error`]: the one error type.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod error;
 pub mod mapping;
 pub mod model;
