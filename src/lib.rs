@@ -8,7 +8,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod engine;
 pub mod error;
 pub mod mapping;
 pub mod model;
+pub mod report;
 pub mod store;
