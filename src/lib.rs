@@ -6,7 +6,11 @@
 //! - [`mapping`]: foreign shapes to memories.
 //! - [`error`]: the one error type.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod engine;
 pub mod error;
 pub mod mapping;
 pub mod model;
+pub mod report;
 pub mod store;

@@ -1,0 +1,18 @@
+//! The run: from a [`Plan`] to a [`crate::report::Report`]. The engine owns it; front
+//! ends watch its [`RunState`] and send [`Command`]s.
+
+mod event;
+mod handle;
+mod plan;
+mod rate;
+mod review;
+mod state;
+
+pub use event::{Event, Phase, Stamped};
+pub use handle::{Ask, Command, Handle};
+pub use plan::{
+    Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
+};
+pub use rate::Rate;
+pub use review::{Conflict, Review, Sample, Tally};
+pub use state::{PhaseState, Progress, RunState, Status};
