@@ -45,6 +45,7 @@ fn patient(attempts: u32) -> Patience {
 const WRITE: WriteRequest = WriteRequest {
     mode: WriteMode::Journal,
     run: String::new(),
+    origin: None,
 };
 
 fn adding(id: usize) -> Batch {
@@ -187,10 +188,7 @@ async fn retry_never_repeats_a_write_nor_a_drift() {
     );
     let scans = |place: &Place| {
         let calls = place.calls();
-        calls
-            .iter()
-            .filter(|c| **c == Call::Scan)
-            .count()
+        calls.iter().filter(|c| **c == Call::Scan).count()
     };
     let error = scan_all(&store, 2).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Drifted);

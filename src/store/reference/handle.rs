@@ -6,8 +6,8 @@ use super::snapshot::Picture;
 use super::writer::Writing;
 use super::{Drift, Manners, descriptor_of, process};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::layer::Call;
 use crate::model::{Key, Kind, Record};
+use crate::store::layer::Call;
 use crate::store::{
     Address, Consistency, Description, Descriptor, Fingerprint, Prepared, Snapshot, Store,
     WriteMode, WriteRequest, Writer,
