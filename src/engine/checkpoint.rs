@@ -102,14 +102,20 @@ impl Checkpoint {
         };
         let found: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let damaged = |cause: serde_json::Error| {
-            Error::new(ErrorKind::Corrupt, format!("the checkpoint of run {} is damaged", run.name))
-                .remedy("Restore the target from its backup if in doubt, then remove the run.")
-                .because(cause)
+            Error::new(
+                ErrorKind::Corrupt,
+                format!("the checkpoint of run {} is damaged", run.name),
+            )
+            .remedy("Restore the target from its backup if in doubt, then remove the run.")
+            .because(cause)
         };
         match found.get("version").and_then(|v| v.as_u64()) {
             Some(v) if v != u64::from(VERSION) => Err(Error::new(
                 ErrorKind::UnknownLayout,
-                format!("run {} has version {v}; this memferry knows {VERSION}", run.name),
+                format!(
+                    "run {} has version {v}; this memferry knows {VERSION}",
+                    run.name
+                ),
             )
             .remedy("Go on with the memferry that began it.")),
             _ => serde_json::from_slice(&bytes).map(Some).map_err(damaged),

@@ -1,8 +1,8 @@
 //! Where memferry keeps what must outlive a run: `runs/`, `backups/` and `locks/`
 //! under the state directory. Folders are 0700, files 0600.
 
-use super::checkpoint::{Checkpoint, Step};
 use super::Plan;
+use super::checkpoint::{Checkpoint, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{self, Outcome, Report};
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -65,7 +65,9 @@ impl Home {
                 let entry = entry.ok()?;
                 let name = entry.file_name().into_string().ok()?;
                 let dir = entry.path();
-                dir.join("plan.toml").is_file().then_some(RunFolder { name, dir })
+                dir.join("plan.toml")
+                    .is_file()
+                    .then_some(RunFolder { name, dir })
             })
             .collect();
         runs.sort_by(|a, b| a.name.cmp(&b.name));
@@ -84,8 +86,10 @@ impl Home {
             .collect();
         match (like.pop(), like.is_empty()) {
             (Some(run), true) => Ok(run),
-            (None, _) => Err(Error::new(ErrorKind::NotFound, format!("there is no run {name:?}"))
-                .remedy("`memferry runs list` lists them.")),
+            (None, _) => Err(
+                Error::new(ErrorKind::NotFound, format!("there is no run {name:?}"))
+                    .remedy("`memferry runs list` lists them."),
+            ),
             (Some(_), false) => Err(Error::new(
                 ErrorKind::Usage,
                 format!("several runs are called like {name:?}"),
@@ -104,7 +108,11 @@ impl Home {
         let runs = make_folder(&self.dir.join("runs"))?;
         let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
         for attempt in 0..100u32 {
-            let salt = (std::process::id(), attempt, jiff::Timestamp::now().as_nanosecond());
+            let salt = (
+                std::process::id(),
+                attempt,
+                jiff::Timestamp::now().as_nanosecond(),
+            );
             let hash = blake3::hash(format!("{salt:?}").as_bytes()).to_hex();
             let name = format!("{time}-{}", &hash[..6]);
             let dir = runs.join(&name);
@@ -128,9 +136,12 @@ impl Home {
         let path = dir.join(format!("{}.lock", &name[..32]));
         let file = open_private(&path)?;
         flock(&file).map_err(|_| {
-            Error::new(ErrorKind::Locked, "another memferry run is writing to this target")
-                .remedy("Wait for it; `memferry runs list` shows it as active.")
-                .temporary()
+            Error::new(
+                ErrorKind::Locked,
+                "another memferry run is writing to this target",
+            )
+            .remedy("Wait for it; `memferry runs list` shows it as active.")
+            .temporary()
         })?;
         Ok(file)
     }

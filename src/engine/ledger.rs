@@ -3,14 +3,17 @@
 //! a ledger says a week later what the run left.
 
 use super::home::open_private;
-use super::sorted::{Sorted, Sorter};
+use super::sorted::{Sorted, Sorter, Spool};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Digest, KeyHash};
+use crate::model::{Digest, KeyHash, Kind};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 const SIZE: usize = 80;
+
+/// Marks the position of a relationship.
+const RELATIONSHIP: u64 = 1 << 63;
 
 /// A record's line in a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,9 @@ pub struct Entry {
     pub key: KeyHash,
     /// Its digest.
     pub digest: Digest,
-    /// Position in the stage or the scan, nodes first.
+    /// Which kind.
+    pub kind: Kind,
+    /// Position in the stage or the scan, below 2^63.
     pub seq: u64,
     /// Its time in microseconds since 1970, where the conflict policy asks for one;
     /// [`NO_TIME`] where there is none.
@@ -35,7 +40,11 @@ impl Entry {
         out[..16].copy_from_slice(&self.key);
         out[16..48].copy_from_slice(&self.digest.core);
         out[48..64].copy_from_slice(&self.digest.row.unwrap_or_default());
-        out[64..72].copy_from_slice(&self.seq.to_be_bytes());
+        let kind = match self.kind {
+            Kind::Node => 0,
+            Kind::Relationship => RELATIONSHIP,
+        };
+        out[64..72].copy_from_slice(&(self.seq | kind).to_be_bytes());
         out[72..].copy_from_slice(&self.time.to_be_bytes());
         out
     }
@@ -47,13 +56,18 @@ impl Entry {
             out
         }
         let row: [u8; 16] = part(bytes, 48);
+        let seq = u64::from_be_bytes(part(bytes, 64));
         Self {
             key: part(bytes, 0),
             digest: Digest {
                 core: part(bytes, 16),
                 row: (row != [0; 16]).then_some(row),
             },
-            seq: u64::from_be_bytes(part(bytes, 64)),
+            kind: match seq & RELATIONSHIP {
+                0 => Kind::Node,
+                _ => Kind::Relationship,
+            },
+            seq: seq & !RELATIONSHIP,
             time: i64::from_be_bytes(part(bytes, 72)),
         }
     }
@@ -84,9 +98,45 @@ impl LedgerBuilder {
     pub fn finish(self) -> Result<Ledger> {
         Ok(Ledger {
             count: self.count,
-            from: From::Sorter(Box::new(self.sorter.sorted()?)),
+            from: From::Sorted(Box::new(self.sorter.sorted()?)),
             peeked: None,
         })
+    }
+
+    /// The same, to be read more than once.
+    pub fn spool(self, dir: &Path) -> Result<LedgerSpool> {
+        let mut content = ContentDigest::default();
+        let mut sorted = self.sorter.sorted()?;
+        let spool = Spool::write(dir, || {
+            let entry = sorted.next()?;
+            if let Some(bytes) = &entry {
+                content.push(&Entry::from_bytes(bytes));
+            }
+            Ok(entry)
+        })?;
+        Ok(LedgerSpool {
+            spool,
+            content: content.finish(),
+        })
+    }
+}
+
+/// A ledger that can be read more than once.
+#[derive(Clone)]
+pub struct LedgerSpool {
+    spool: Spool<SIZE>,
+    /// Its content digest.
+    pub content: String,
+}
+
+impl LedgerSpool {
+    /// From the start.
+    pub fn read(&self) -> Ledger {
+        Ledger {
+            count: self.spool.len(),
+            from: From::Sorted(Box::new(self.spool.read())),
+            peeked: None,
+        }
     }
 }
 
@@ -99,7 +149,7 @@ pub struct Ledger {
 }
 
 enum From {
-    Sorter(Box<Sorted<SIZE>>),
+    Sorted(Box<Sorted<SIZE>>),
     File(BufReader<File>, PathBuf, u64),
     Empty,
 }
@@ -122,7 +172,7 @@ impl Ledger {
         }
         match &mut self.from {
             From::Empty => Ok(None),
-            From::Sorter(sorted) => Ok(sorted.next()?.map(|b| Entry::from_bytes(&b))),
+            From::Sorted(sorted) => Ok(sorted.next()?.map(|b| Entry::from_bytes(&b))),
             From::File(_, _, 0) => Ok(None),
             From::File(file, path, left) => {
                 let mut bytes = [0; SIZE];
@@ -157,7 +207,10 @@ impl Ledger {
 }
 
 /// The groups of the next key that either side has.
-pub fn next_join(left: &mut Ledger, right: &mut Ledger) -> Result<Option<(Vec<Entry>, Vec<Entry>)>> {
+pub fn next_join(
+    left: &mut Ledger,
+    right: &mut Ledger,
+) -> Result<Option<(Vec<Entry>, Vec<Entry>)>> {
     let (l, r) = (left.peek()?, right.peek()?);
     Ok(match (l, r) {
         (None, None) => None,

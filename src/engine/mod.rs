@@ -1,15 +1,28 @@
 //! The run: from a [`Plan`] to a [`crate::report::Report`]. The engine owns it; front
 //! ends watch its [`RunState`] and send [`Command`]s.
 
+mod census;
+mod checkpoint;
+mod control;
+mod decide;
 mod event;
+mod events;
+mod export;
+mod filter;
 mod handle;
+mod home;
+mod ledger;
+mod loss;
 mod plan;
 mod rate;
 mod review;
+mod sorted;
 mod state;
+pub mod step;
 
 pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
+pub use home::{Home, RunFolder, RunStatus};
 pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
 };

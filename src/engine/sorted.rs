@@ -113,6 +113,58 @@ impl<const N: usize> Sorter<N> {
     }
 }
 
+/// Sorted entries in an unnamed file, to be read more than once.
+#[derive(Clone)]
+pub struct Spool<const N: usize> {
+    file: Arc<File>,
+    bytes: u64,
+}
+
+impl<const N: usize> Spool<N> {
+    /// Entries in the order given, written to an unnamed file in `dir`.
+    pub fn write(dir: &Path, mut next: impl FnMut() -> Result<Option<[u8; N]>>) -> Result<Self> {
+        let wrap = |e| Error::io("sort in", dir, e);
+        let mut file = BufWriter::with_capacity(1 << 18, tempfile::tempfile_in(dir).map_err(wrap)?);
+        let mut bytes = 0;
+        while let Some(entry) = next()? {
+            file.write_all(&entry).map_err(wrap)?;
+            bytes += N as u64;
+        }
+        let file = file.into_inner().map_err(|e| wrap(e.into_error()))?;
+        Ok(Self {
+            file: Arc::new(file),
+            bytes,
+        })
+    }
+
+    /// How many entries.
+    pub fn len(&self) -> u64 {
+        self.bytes / N as u64
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// From the start.
+    pub fn read(&self) -> Sorted<N> {
+        let source = Source {
+            file: self.file.clone(),
+            next: 0,
+            end: self.bytes,
+            buffer: Vec::new(),
+            at: 0,
+            chunk: READ_BYTES / N * N,
+        };
+        Sorted {
+            memory: Vec::new(),
+            sources: vec![source],
+            heap: BinaryHeap::new(),
+        }
+    }
+}
+
 /// Entries in order.
 pub struct Sorted<const N: usize> {
     memory: Vec<[u8; N]>,
@@ -158,7 +210,11 @@ impl<const N: usize> Sorted<N> {
             return Ok(Some(entry));
         }
         let Some(mut top) = self.heap.peek_mut() else {
-            return Ok(None);
+            // A spool is one source that is in order already.
+            return match self.sources.as_mut_slice() {
+                [only] => only.pull(),
+                _ => Ok(None),
+            };
         };
         let Reverse((entry, source)) = *top;
         match self.sources[source].pull()? {

@@ -50,10 +50,8 @@ pub fn step(name: &str) {
         && wanted == name
         && REACHED.fetch_add(1, Ordering::SeqCst) + 1 == *nth
     {
-        let _ = rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::KILL,
-        );
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         std::thread::sleep(std::time::Duration::from_secs(5));
     }
 }
