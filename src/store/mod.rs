@@ -12,6 +12,7 @@ mod descriptor;
 pub mod json;
 pub mod layer;
 pub mod markdown;
+pub mod protocol;
 pub mod reference;
 pub mod registry;
 pub mod sqlite;
@@ -246,6 +247,8 @@ pub struct WriteRequest {
     pub mode: WriteMode,
     /// Name of the run: letters, digits and `-`. Names whatever the writer leaves aside.
     pub run: String,
+    /// What the records come from, without secrets, for stores that keep a note of it.
+    pub origin: Option<String>,
 }
 
 /// Writes to a store. Dropped without [`Writer::publish`], it leaves an `aside` or

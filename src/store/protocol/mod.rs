@@ -1,0 +1,3 @@
+//! What several stores share. Nothing in here knows any store by name.
+
+pub mod file;
