@@ -71,6 +71,15 @@ impl Decisions {
         }
     }
 
+    /// Tells every record that is not added.
+    pub fn each(&self, mut then: impl FnMut(u64, Action) -> Result<()>) -> Result<()> {
+        let mut decided = self.read();
+        while let Some((seq, action)) = decided.pull()? {
+            then(seq, action)?;
+        }
+        Ok(())
+    }
+
     /// Whether everything is added.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

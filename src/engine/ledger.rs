@@ -105,19 +105,8 @@ impl LedgerBuilder {
 
     /// The same, to be read more than once.
     pub fn spool(self, dir: &Path) -> Result<LedgerSpool> {
-        let mut content = ContentDigest::default();
-        let mut sorted = self.sorter.sorted()?;
-        let spool = Spool::write(dir, || {
-            let entry = sorted.next()?;
-            if let Some(bytes) = &entry {
-                content.push(&Entry::from_bytes(bytes));
-            }
-            Ok(entry)
-        })?;
-        Ok(LedgerSpool {
-            spool,
-            content: content.finish(),
-        })
+        let mut sorted = self.finish()?;
+        LedgerSpool::write(dir, || sorted.next())
     }
 }
 
@@ -130,6 +119,32 @@ pub struct LedgerSpool {
 }
 
 impl LedgerSpool {
+    /// Entries in order of key, written to an unnamed file in `dir`.
+    pub fn write(dir: &Path, mut next: impl FnMut() -> Result<Option<Entry>>) -> Result<Self> {
+        let mut content = ContentDigest::default();
+        let spool = Spool::write(dir, || {
+            let entry = next()?;
+            Ok(entry.map(|entry| {
+                content.push(&entry);
+                entry.to_bytes()
+            }))
+        })?;
+        Ok(Self {
+            spool,
+            content: content.finish(),
+        })
+    }
+
+    /// How many entries.
+    pub fn len(&self) -> u64 {
+        self.spool.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spool.is_empty()
+    }
+
     /// From the start.
     pub fn read(&self) -> Ledger {
         Ledger {

@@ -3,6 +3,7 @@
 
 mod census;
 mod checkpoint;
+mod compare;
 mod control;
 mod decide;
 mod event;
@@ -11,6 +12,8 @@ mod export;
 mod filter;
 mod handle;
 mod home;
+mod import;
+mod journal;
 mod ledger;
 mod loss;
 mod plan;
@@ -19,6 +22,7 @@ mod review;
 mod sorted;
 mod state;
 pub mod step;
+mod verify;
 
 pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
@@ -29,3 +33,10 @@ pub use plan::{
 pub use rate::Rate;
 pub use review::{Conflict, Review, Sample, Tally};
 pub use state::{PhaseState, Progress, RunState, Status};
+
+/// Runs blocking work off the async runtime.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> crate::error::Result<T> + Send + 'static,
+) -> crate::error::Result<T> {
+    crate::store::protocol::file::blocking(work).await
+}
