@@ -100,7 +100,7 @@ impl ArchiveReader {
         let frames = walk::frames(&file, length).map_err(failed)?;
         let end = frames.last().map_or(0, |f| f.end() + frame::SEAL as u64);
         let complete = match index_at(&file, length, end).map_err(failed)? {
-            Behind::Whole(index) => return Self::with_index(path, file, header, index),
+            Behind::Whole(index) => return Self::with_index(path, file, header, *index),
             Behind::Begun => true,
             Behind::Nothing => false,
         };
@@ -488,7 +488,7 @@ fn find_index(file: &File, length: u64, path: &Path) -> Result<Option<Index>> {
 
 /// What stands where an index would.
 enum Behind {
-    Whole(Index),
+    Whole(Box<Index>),
     Begun,
     Nothing,
 }
@@ -517,5 +517,5 @@ fn index_at(file: &File, length: u64, offset: u64) -> std::io::Result<Behind> {
         Some(0) => "the last bytes of the file are damaged; no record is".to_owned(),
         Some(more) => format!("{more} bytes follow the archive"),
     });
-    Ok(Behind::Whole(index))
+    Ok(Behind::Whole(Box::new(index)))
 }
