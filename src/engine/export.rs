@@ -5,6 +5,7 @@
 use super::census::{Census, Staged, Taken};
 use super::checkpoint::{Checkpoint, Exported, Step};
 use super::control::Control;
+use super::decide::{Action, Decisions};
 use super::event::{Event, Phase};
 use super::events::Events;
 use super::home::RunFolder;
@@ -157,8 +158,8 @@ impl Worker {
         let staged = writer.position().records;
         let mut skip = from.map_or(0, |from| staged - from.records);
         if staged > 0 {
-            let reader = writer.reader()?;
-            recount(&reader, &mut self.census, None, |batch| send(&mut self.feed, batch))?;
+            let mut reader = writer.reader()?;
+            recount(&mut reader, &mut self.census, None, |batch| send(&mut self.feed, batch))?;
         }
         let mut done = [self.census.counts.of(Kind::Node), self.census.counts.relationships];
         while let Some(Read { kind, page }) = pages.blocking_recv() {
@@ -253,28 +254,34 @@ fn send(feed: &mut Option<mpsc::Sender<Vec<Staged>>>, batch: Vec<Staged>) {
     }
 }
 
+/// Records handed on at a time.
+const HANDED: usize = 1_000;
+
 /// Takes a census of what is staged, under decisions made before.
 pub fn recount(
-    stage: &ArchiveReader,
+    stage: &mut ArchiveReader,
     census: &mut Census,
-    decisions: Option<&super::decide::Decisions>,
+    decisions: Option<&Decisions>,
     mut then: impl FnMut(Vec<Staged>),
 ) -> Result<()> {
-    let mut decided = decisions.map(|d| d.read());
-    let mut records = Vec::new();
-    for frame in 0..stage.frames().len() {
-        stage.read_frame(frame, &mut records)?;
-        let mut batch = Vec::with_capacity(records.len());
-        for record in records.drain(..) {
+    let mut decided = decisions.map(Decisions::read);
+    let mut batch = Vec::with_capacity(HANDED);
+    for frame in 0..stage.frame_count() {
+        if stage.frame(frame).is_none_or(|f| f.kind.is_none()) {
+            continue;
+        }
+        for n in 0..stage.load(frame)? {
+            let record = stage.loaded_record(n)?;
             let action = match &mut decided {
                 Some(decided) => decided.of(census.next)?,
-                None => super::decide::Action::Add,
+                None => Action::Add,
             };
-            if let Some(taken) = census.take_as(record, action)? {
-                batch.push(taken);
+            batch.extend(census.take_as(record, action)?);
+            if batch.len() == HANDED {
+                then(std::mem::replace(&mut batch, Vec::with_capacity(HANDED)));
             }
         }
-        then(batch);
     }
+    then(batch);
     Ok(())
 }

@@ -227,6 +227,27 @@ impl JournalReader {
         })
     }
 
+    /// Where each whole entry begins, from the first.
+    pub fn places(&mut self) -> Result<Vec<u64>> {
+        let mut places = Vec::new();
+        loop {
+            let at = self.at;
+            match self.next()? {
+                Some(_) => places.push(at),
+                None => return Ok(places),
+            }
+        }
+    }
+
+    /// The entry that begins there.
+    pub fn entry(&mut self, place: u64) -> Result<Option<(u64, Vec<Undo>)>> {
+        self.file
+            .seek(SeekFrom::Start(place))
+            .map_err(|e| Error::io("read", &self.path, e))?;
+        self.at = place;
+        self.next()
+    }
+
     /// The next entry with its number; `None` at the end, or at an entry that is not
     /// whole.
     #[allow(clippy::should_implement_trait)]

@@ -2,6 +2,7 @@
 //! ends watch its [`RunState`] and send [`Command`]s.
 
 mod census;
+mod backup;
 mod checkpoint;
 mod compare;
 mod control;
@@ -19,11 +20,13 @@ mod loss;
 mod plan;
 mod rate;
 mod review;
+mod rollback;
 mod sorted;
 mod state;
 pub mod step;
 mod verify;
 
+pub use backup::{BackupInfo, backup};
 pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
 pub use home::{Home, RunFolder, RunStatus};

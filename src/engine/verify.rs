@@ -5,7 +5,7 @@ use super::control::Control;
 use super::event::{Event, Phase};
 use super::events::Events;
 use super::ledger::{Entry, Ledger, next_join};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Kind, KeyHash, Record, memory};
 use crate::report::{Difference, Field, FieldValue, MOST_KEPT, Mark, Verification};
 use crate::store::archive::ArchiveReader;
@@ -174,23 +174,14 @@ pub async fn fetch(snapshot: &mut dyn Snapshot, wanted: &HashMap<KeyHash, ()>) -
 /// The staged records at these positions.
 pub fn fetch_staged(stage: &Path, mut positions: Vec<u64>) -> Result<HashMap<u64, Record>> {
     positions.sort_unstable();
-    let stage = ArchiveReader::open(stage)?;
+    let mut stage = ArchiveReader::open(stage)?;
     let mut out = HashMap::new();
-    let mut records = Vec::new();
-    let mut wanted = positions.into_iter().peekable();
-    for (number, frame) in stage.frames().iter().enumerate() {
-        let end = frame.last();
-        // Frames count records from 1, positions from 0.
-        if wanted.peek().is_none_or(|w| w + 1 > end) {
-            continue;
-        }
-        stage.read_frame(number, &mut records)?;
-        for (i, record) in records.drain(..).enumerate() {
-            let position = frame.first - 1 + i as u64;
-            while wanted.next_if(|w| *w < position).is_some() {}
-            if wanted.next_if(|w| *w == position).is_some() {
-                out.insert(position, record);
-            }
+    for position in positions {
+        // An archive counts its records from 1.
+        match stage.record(position + 1) {
+            Ok(record) => drop(out.insert(position, record)),
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
         }
     }
     Ok(out)

@@ -319,7 +319,3 @@ pub struct RolledBack {
     pub target_removed: bool,
 }
 
-/// Reads a report; a newer one is refused.
-pub fn read(_bytes: &[u8]) -> crate::error::Result<Report> {
-    todo!()
-}
