@@ -64,6 +64,7 @@ pub struct Canon {
     row: Vec<u8>,
     is_map: bool,
     repeated: bool,
+    foreign: bool,
 }
 
 /// Where a key and its value lie in the buffer.
@@ -179,6 +180,15 @@ impl Canon {
         self.repeated
     }
 
+    /// Whether they are stored text for which [`json::is_portable_object`] holds, known
+    /// without another pass over it.
+    pub fn is_portable(&self, properties: &Properties) -> bool {
+        let Properties::Stored(Value::Text(text)) = properties else {
+            return false;
+        };
+        self.is_map && !self.repeated && !self.foreign && json::is_one_line_object(text.as_bytes())
+    }
+
     /// The canonical bytes of one of its top-level properties.
     pub fn property(&self, key: &str) -> Option<&[u8]> {
         (0..self.members.len())
@@ -231,6 +241,7 @@ impl Canon {
         self.open.clear();
         self.is_map = false;
         self.repeated = false;
+        self.foreign = false;
     }
 
     fn write_ends(&mut self, relationship: &Relationship) {
@@ -432,20 +443,24 @@ impl Visit for Canon {
         self.buffer.push(if value { b'T' } else { b'F' });
     }
     fn integer(&mut self, digits: &str) {
+        self.foreign |= !json::is_exact(digits);
         write_bytes(&mut self.buffer, b'I', digits.as_bytes());
     }
     fn float(&mut self, value: f64) {
+        self.foreign |= !value.is_finite();
         self.buffer.push(b'D');
         self.buffer
             .extend_from_slice(&value.to_bits().to_be_bytes());
     }
     fn text(&mut self, bytes: &[u8]) {
+        self.foreign |= !json::is_unbroken(bytes);
         write_bytes(&mut self.buffer, b'S', bytes);
     }
 
     fn begin_list(&mut self) {
         self.buffer.push(b'L');
         self.open.push(Open::List);
+        self.foreign |= self.open.len() > json::MAX_PORTABLE_DEPTH;
     }
     fn end_list(&mut self) {
         self.buffer.push(b'E');
@@ -459,8 +474,10 @@ impl Visit for Canon {
             start: self.buffer.len(),
             members: self.members.len(),
         });
+        self.foreign |= self.open.len() > json::MAX_PORTABLE_DEPTH;
     }
     fn key(&mut self, bytes: &[u8]) {
+        self.foreign |= bytes.first() == Some(&b'$') || !json::is_unbroken(bytes);
         self.close_last();
         let start = self.buffer.len();
         self.buffer.extend_from_slice(bytes);

@@ -222,6 +222,16 @@ impl Reader<'_> {
 
     /// Where the run of plain characters ends: at a quote or a backslash.
     fn plain_end(&mut self, from: usize) -> Result<usize, Problem> {
+        let mut from = from;
+        while let Some(eight) = self.bytes.get(from..from + 8) {
+            match special(eight) {
+                0 => from += 8,
+                found => {
+                    from += found.trailing_zeros() as usize / 8;
+                    break;
+                }
+            }
+        }
         for (i, &b) in self.bytes[from..].iter().enumerate() {
             if b == b'"' || b == b'\\' {
                 return Ok(from + i);
@@ -355,6 +365,19 @@ impl Reader<'_> {
     }
 }
 
+/// The high bit of each byte that is a quote, a backslash or a control character. Exact
+/// up to the first of them, in the order of the text; what follows may be wrong.
+fn special(eight: &[u8]) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES * 0x80;
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(eight);
+    let word = u64::from_le_bytes(bytes);
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+    zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64)) | controls
+}
+
 /// Builds a [`Value`].
 #[derive(Default)]
 struct Tree {
@@ -413,5 +436,38 @@ impl Visit for Tree {
         if let Some(Open::Map(pairs, _)) = self.open.pop() {
             self.put(Value::Map(Map::from_pairs(pairs)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_end_where_they_end() {
+        // Every byte at every place of a string that spans several machine words.
+        for byte in 0..=0x7F_u8 {
+            for at in 0..20 {
+                let mut text = vec![b'a'; 22];
+                text[0] = b'"';
+                text[21] = b'"';
+                text[at + 1] = byte;
+                let read = parse(&text);
+                match byte {
+                    b'"' | b'\\' | 0..0x20 => assert!(read.is_err(), "{byte} at {at}"),
+                    _ => assert_eq!(
+                        read,
+                        Ok(Value::Text(Text::from_bytes(&text[1..21]))),
+                        "{byte} at {at}"
+                    ),
+                }
+                if byte < 0x20 {
+                    assert_eq!(read.unwrap_err().at, at + 1);
+                }
+            }
+        }
+        let long = format!("\"{}é\\n{}\"", "x".repeat(13), "y".repeat(9));
+        let expected = format!("{}é\n{}", "x".repeat(13), "y".repeat(9));
+        assert_eq!(parse(long.as_bytes()), Ok(Value::text(expected)));
     }
 }
