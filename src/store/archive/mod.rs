@@ -7,9 +7,7 @@
 
 mod frame;
 mod header;
-mod line;
 mod reader;
-mod tag;
 mod verify;
 mod walk;
 mod writer;

@@ -5,9 +5,10 @@
 
 use super::frame::{self, Frame, MAX_FACTS, MAX_FRAMES, MAX_HEADER, TRAILER, Trailer, read_index};
 use super::header::{Facts, Header, newer};
-use super::{line, walk};
+use super::walk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Kind, Record};
+use crate::store::protocol::line;
 use crate::store::{Counts, Unreadable};
 use std::fs::File;
 use std::io::Read as _;

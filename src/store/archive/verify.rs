@@ -4,10 +4,10 @@
 
 use super::frame::{self, Frame, SEAL, write_seal};
 use super::header::Header;
-use super::line;
 use super::reader::{ArchiveReader, Ending};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Record, memory};
+use crate::store::protocol::line;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 

@@ -7,11 +7,12 @@ use super::frame::{
 };
 use super::header::{Facts, Header, VERSION};
 use super::reader::{ArchiveReader, Frames};
-use super::{line, walk};
+use super::walk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Kind, Record, memory};
 use crate::store::Counts;
 use crate::store::protocol::file;
+use crate::store::protocol::line;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};

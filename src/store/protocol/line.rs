@@ -8,18 +8,18 @@
 //! Keys stand in that order, without spaces. Stored properties that any program reads
 //! alike are the value of `p`, byte for byte. Others stand exactly in `raw`, and `p`
 //! shows what they mean, if anything. Properties of a store with types of its own are
-//! marked `"typed":true`. All other values are as [`super::tag`] writes them.
+//! marked `"typed":true`. All other values are as [`crate::store::protocol::tag`] writes them.
 
-use super::tag::{self, Problem};
 use crate::model::json;
 use crate::model::{Key, Node, Properties, Record, Relationship, Row, Text, Value};
+use crate::store::protocol::tag::{self, Problem};
 
 /// Tag of a key that its store does not keep.
 const DERIVED: &str = "$derived";
 
 /// Appends the line of a record, its line feed included. `portable`: whether
 /// [`json::is_portable_object`] holds for stored properties, where that is known.
-pub(super) fn encode(
+pub(crate) fn encode(
     out: &mut Vec<u8>,
     record: &Record,
     portable: Option<bool>,
@@ -130,7 +130,7 @@ fn write_properties(
 }
 
 /// Reads a line without its line feed.
-pub(super) fn decode(line: &[u8]) -> Result<Record, Problem> {
+pub(crate) fn decode(line: &[u8]) -> Result<Record, Problem> {
     let mut at = Cursor(line);
     if at.skip(b"{\"k\":\"node\",\"id\":") {
         let key = at.key()?;

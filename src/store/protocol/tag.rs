@@ -16,22 +16,22 @@ use std::io::Write as _;
 const LEVELS: usize = 100;
 
 /// Why a value cannot be written or read.
-pub(super) type Problem = &'static str;
+pub(crate) type Problem = &'static str;
 
 const TOO_DEEP: Problem = "nested too deep";
 
 /// Appends a value.
-pub(super) fn write(out: &mut Vec<u8>, value: &Value) -> Result<(), Problem> {
+pub(crate) fn write(out: &mut Vec<u8>, value: &Value) -> Result<(), Problem> {
     write_at(out, value, 0)
 }
 
 /// Appends a map.
-pub(super) fn write_map(out: &mut Vec<u8>, map: &Map) -> Result<(), Problem> {
+pub(crate) fn write_map(out: &mut Vec<u8>, map: &Map) -> Result<(), Problem> {
     write_map_at(out, map, 0)
 }
 
 /// Appends text.
-pub(super) fn write_text(out: &mut Vec<u8>, text: &Text) {
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &Text) {
     match text.as_str() {
         Some(s) => json::write_text(out, s.as_bytes(), Style::COMPACT),
         None => write_tag(out, "$text", &BASE64.encode(text.as_bytes())),
@@ -39,7 +39,7 @@ pub(super) fn write_text(out: &mut Vec<u8>, text: &Text) {
 }
 
 /// Appends a tag with its text, which needs no escapes.
-pub(super) fn write_tag(out: &mut Vec<u8>, tag: &str, text: &str) {
+pub(crate) fn write_tag(out: &mut Vec<u8>, tag: &str, text: &str) {
     out.extend_from_slice(b"{\"");
     out.extend_from_slice(tag.as_bytes());
     out.extend_from_slice(b"\":\"");
@@ -112,25 +112,25 @@ fn write_map_at(out: &mut Vec<u8>, map: &Map, depth: usize) -> Result<(), Proble
 }
 
 /// Reads a value that stands alone in `text`.
-pub(super) fn read(text: &[u8]) -> Result<Value, Problem> {
+pub(crate) fn read(text: &[u8]) -> Result<Value, Problem> {
     read_at(text, 0)
 }
 
 fn read_at(text: &[u8], depth: usize) -> Result<Value, Problem> {
     let value = json::parse(text).map_err(|p| p.what)?;
     match memchr::memmem::find(text, b"\"$").is_some() {
-        true => untag(value, depth),
+        true => untag_at(value, depth),
         false => Ok(value),
     }
 }
 
-fn untag(value: Value, depth: usize) -> Result<Value, Problem> {
+fn untag_at(value: Value, depth: usize) -> Result<Value, Problem> {
     if depth > MAX_DEPTH {
         return Err(TOO_DEEP);
     }
     Ok(match value {
         Value::List(list) => {
-            let items = list.into_iter().map(|item| untag(item, depth + 1));
+            let items = list.into_iter().map(|item| untag_at(item, depth + 1));
             Value::List(items.collect::<Result<_, _>>()?)
         }
         Value::Map(map) => match tagged(&map) {
@@ -138,7 +138,7 @@ fn untag(value: Value, depth: usize) -> Result<Value, Problem> {
             None => {
                 let pairs = map
                     .into_iter()
-                    .map(|(key, value)| Ok((untag_key(key)?, untag(value, depth + 1)?)));
+                    .map(|(key, value)| Ok((untag_key(key)?, untag_at(value, depth + 1)?)));
                 Value::Map(Map::from_pairs(pairs.collect::<Result<_, Problem>>()?))
             }
         },
@@ -147,7 +147,7 @@ fn untag(value: Value, depth: usize) -> Result<Value, Problem> {
 }
 
 /// The tag and its text, if this is the form of a tagged value.
-pub(super) fn tagged(map: &Map) -> Option<(&str, &str)> {
+pub(crate) fn tagged(map: &Map) -> Option<(&str, &str)> {
     let (key, value) = map.iter().next().filter(|_| map.len() == 1)?;
     let tag = key.as_str()?.strip_prefix('$')?;
     let is_tag = !tag.starts_with('$') && !tag.starts_with("key:");
