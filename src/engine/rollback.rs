@@ -23,6 +23,8 @@ pub struct Rollback {
     pub target: Arc<dyn Store>,
     /// The run's folder: its journal, its digests.
     pub dir: PathBuf,
+    /// Where entries are sorted.
+    pub sort_in: PathBuf,
     /// Name of the run.
     pub run: String,
     /// Where events go.
@@ -41,7 +43,7 @@ impl Rollback {
         }
         let mut writer = self.writer().await?;
         let (mut reader, places, removed) = {
-            let (path, dir) = (path.clone(), self.dir.clone());
+            let (path, dir) = (path.clone(), self.sort_in.clone());
             super::blocking(move || {
                 let places = JournalReader::open(&path)?.places()?;
                 let removed = removed_keys(&path, &dir)?;
@@ -78,7 +80,7 @@ impl Rollback {
         let path = self.dir.join("digests");
         let fingerprint = self.target.fingerprint().await?;
         let mut snapshot = self.target.snapshot(Consistency::Copy).await?;
-        let census = Census::plain(&self.dir, false);
+        let census = Census::plain(&self.sort_in, false);
         let content = read_content(
             &mut *snapshot,
             census,
@@ -88,7 +90,7 @@ impl Rollback {
         .await?;
         drop(snapshot);
         let (counts, unreadable) = (content.counts, content.census.unreadable_count.total());
-        let dir = self.dir.clone();
+        let dir = self.sort_in.clone();
         let (doomed, others) = super::blocking(move || {
             let mut left = LedgerFile::open(&path)?;
             doomed(&mut left, &mut content.census.ledger.finish()?, &dir)
@@ -235,7 +237,7 @@ impl Rollback {
     /// to: removing them would leave it dangling.
     async fn linked(&self, writer: &mut dyn Writer, keys: Sorted<16>) -> Result<HashSet<KeyHash>> {
         let mut snapshot = writer.snapshot().await?;
-        let mut ends = Sorter::<48>::new(&self.dir);
+        let mut ends = Sorter::<48>::new(&self.sort_in);
         let mut after = None;
         loop {
             let page = snapshot.scan(Kind::Relationship, after.as_ref(), Limit::PAGE).await?;
@@ -253,7 +255,7 @@ impl Rollback {
                 break;
             }
         }
-        let dir = self.dir.clone();
+        let dir = self.sort_in.clone();
         super::blocking(move || {
             let mut keys = keys;
             let keys = Spool::write(&dir, || keys.next())?;
