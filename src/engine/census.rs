@@ -44,6 +44,7 @@ pub struct Census {
     sieve: Sieve,
     wants_time: bool,
     ends: bool,
+    keeps: bool,
     /// Position of the next record.
     pub next: u64,
     /// Staged records by key.
@@ -92,6 +93,7 @@ impl Census {
             sieve,
             wants_time,
             ends: true,
+            keeps: true,
             next: 0,
             ledger: LedgerBuilder::new(dir),
             ends_of: Sorter::new(dir),
@@ -122,6 +124,15 @@ impl Census {
         }
     }
 
+    /// One that fits and digests, and counts and sorts nothing.
+    pub fn light(dir: &Path, fit: Fit, sieve: Sieve) -> Self {
+        Self {
+            ends: false,
+            keeps: false,
+            ..Self::new(dir, fit, true, sieve, false)
+        }
+    }
+
     /// Takes in a record. `None` if the filter leaves it out; else the canonical maker,
     /// which knows about it, and what to import unless the target cannot hold it.
     pub fn take(&mut self, record: Record) -> Result<Taken> {
@@ -132,7 +143,9 @@ impl Census {
         self.next += 1;
         let mut digest = self.canon.digest(&record);
         self.bytes[record.kind() as usize] += record.size() as u64;
-        self.count(&record);
+        if self.keeps {
+            self.count(&record);
+        }
         let fitted = self.fit.fit(&record, &self.canon, &mut self.forecast);
         let portable = self.canon.is_portable(record.properties());
         let (original, fitted) = match fitted {
@@ -146,6 +159,17 @@ impl Census {
                 return Ok(Taken::LeftOut { record, portable });
             }
         };
+        if !self.keeps {
+            return Ok(Taken::Staged {
+                original: None,
+                portable,
+                staged: Staged {
+                    seq,
+                    record: fitted,
+                    digest,
+                },
+            });
+        }
         self.ledger.push(Entry {
             key: Canon::key_hash(fitted.kind(), fitted.key()),
             digest,

@@ -175,7 +175,7 @@ impl RunFolder {
     pub fn report(&self) -> Result<Option<Report>> {
         let path = self.dir.join("report.json");
         match std::fs::read(&path) {
-            Ok(bytes) => report::read(&bytes).map(Some),
+            Ok(bytes) => report::json::read(&bytes).map(Some),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", &path, e)),
         }

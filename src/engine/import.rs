@@ -50,6 +50,8 @@ pub struct Import {
     pub control: Control,
     /// What was written so far.
     pub written: Written,
+    /// What an earlier part of the run wrote, which is there already.
+    pub earlier: Written,
     /// Number of the last batch.
     pub seq: u64,
     done: [u64; 2],
@@ -83,6 +85,7 @@ impl Import {
             events,
             control,
             written: Written::default(),
+            earlier: Written::default(),
             done: [0; 2],
             bytes: [0; 2],
             canon: Canon::new(),
@@ -98,7 +101,7 @@ impl Import {
         let mut pending: Vec<(Staged, Action)> = Vec::new();
         let mut bytes = 0;
         while let Some(staged) = feed.recv().await {
-            self.pass(staged.len() as u64).await?;
+            pass(&self.control, self.request.mode, staged.len() as u64).await?;
             for one in staged {
                 let action = match &mut decided {
                     Some(decided) => decided.of(one.seq)?,
@@ -138,23 +141,6 @@ impl Import {
             self.events.reached(Phase::Import, kind, self.done[k], self.bytes[k]);
         }
         Ok(())
-    }
-
-    /// A transaction is never held open by a pause or a limit: the caller gives it up
-    /// and begins again from the stage.
-    async fn pass(&self, records: u64) -> Result<()> {
-        match self.request.mode {
-            WriteMode::Transaction => {
-                self.control.check()?;
-                match self.control.pausing() {
-                    true => Err(Error::new(ErrorKind::Interrupted, "paused").temporary()),
-                    false => Ok(()),
-                }
-            }
-            // What is built aside comes from an export that was let through already.
-            WriteMode::Aside => self.control.unpaused().await,
-            WriteMode::Journal => self.control.pass(records).await,
-        }
     }
 
     async fn flush(&mut self, pending: &mut Vec<(Staged, Action)>) -> Result<()> {
@@ -401,5 +387,22 @@ impl Import {
             Err(e) => return Err(e),
         }
         Ok(())
+    }
+}
+
+/// Waits while paused and as the limit says. A transaction is never held open by
+/// either: the caller gives it up and begins again from the stage.
+async fn pass(control: &Control, mode: WriteMode, records: u64) -> Result<()> {
+    match mode {
+        WriteMode::Transaction => {
+            control.check()?;
+            match control.pausing() {
+                true => Err(Error::new(ErrorKind::Interrupted, "paused").temporary()),
+                false => Ok(()),
+            }
+        }
+        // What is built aside comes from an export that was let through already.
+        WriteMode::Aside => control.unpaused().await,
+        WriteMode::Journal => control.pass(records).await,
     }
 }

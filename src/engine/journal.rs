@@ -6,7 +6,7 @@ use super::home::open_private;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Digest, Key, Kind, Map, Node, Properties, Record, Relationship, Row};
 use crate::store::Change;
-use crate::store::archive::{decode_line, encode_line};
+use crate::store::protocol::line;
 use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -142,7 +142,8 @@ fn write_undo(out: &mut Vec<u8>, undo: &Undo) -> Result<()> {
     };
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
-    encode_line(out, record)?;
+    line::encode(out, record, None)
+        .map_err(|why| Error::new(ErrorKind::TooLarge, format!("a record cannot be journalled: {why}")))?;
     let length = (out.len() - at - 4) as u32;
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
     Ok(())
@@ -186,7 +187,7 @@ fn read_undo(bytes: &mut &[u8]) -> Option<Undo> {
     };
     let had = take(bytes, 1)?[0] == 1;
     let length = u32::from_be_bytes(take(bytes, 4)?.try_into().ok()?);
-    let record = decode_line(take(bytes, length as usize)?).ok()?;
+    let record = line::decode(take(bytes, length as usize)?).ok()?;
     Some(Undo {
         kind: record.kind(),
         key: record.key().clone(),

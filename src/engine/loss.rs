@@ -50,6 +50,18 @@ impl Forecast {
         }
     }
 
+    /// Counts a loss of so many records at once, some of them by key.
+    pub fn lose_many(&mut self, name: &str, what: &str, records: u64, examples: &[String]) {
+        let loss = Loss {
+            name: name.to_owned(),
+            what: what.to_owned(),
+            records,
+            examples: examples.iter().take(EXAMPLES).cloned().collect(),
+            accepted: false,
+        };
+        self.losses.insert(name.to_owned(), loss);
+    }
+
     fn equal(&mut self, name: &str) {
         *self.equivalences.entry(name.to_owned()).or_default() += 1;
     }

@@ -11,16 +11,21 @@ mod event;
 mod events;
 mod export;
 mod filter;
+mod gate;
 mod handle;
 mod home;
 mod import;
 mod journal;
 mod ledger;
 mod loss;
+mod migrate;
 mod plan;
+mod preflight;
+mod publish;
 mod rate;
 mod review;
 mod rollback;
+mod run;
 mod sorted;
 mod state;
 pub mod step;
@@ -34,6 +39,7 @@ pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
 };
 pub use rate::Rate;
+pub use run::{Options, Stores, resume, rollback, start};
 pub use review::{Conflict, Review, Sample, Tally};
 pub use state::{PhaseState, Progress, RunState, Status};
 

@@ -12,7 +12,7 @@ use super::verify::read_content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Digest, Key, KeyHash, Kind, Record};
 use crate::report::{MOST_KEPT, RolledBack};
-use crate::store::{Applied, Batch, Change, Consistency, Limit, Store, WriteMode, WriteRequest, Writer};
+use crate::store::{Applied, Batch, Consistency, Limit, Store, WriteMode, WriteRequest, Writer};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Rollback {
             })
             .await?
         };
-        let linked = self.linked(&mut *writer, removed).await?;
+        let linked = self.linked(&mut *writer, Some(removed)).await?;
         for (n, place) in places.iter().rev().enumerate() {
             let (back, entry) = {
                 let place = *place;
@@ -107,7 +107,7 @@ impl Rollback {
         Ok(out)
     }
 
-    async fn remove_each(&self, doomed: Doomed, out: &mut RolledBack) -> Result<()> {
+    async fn remove_each(&self, mut doomed: Doomed, out: &mut RolledBack) -> Result<()> {
         let mut writer = self.writer().await.map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists | ErrorKind::Unsupported => Error::new(
                 ErrorKind::Conflict,
@@ -116,7 +116,7 @@ impl Rollback {
             .remedy("Remove it yourself if nothing in it is needed."),
             _ => e,
         })?;
-        let linked = self.linked(&mut *writer, doomed.keys).await?;
+        let linked = self.linked(&mut *writer, doomed.keys.take()).await?;
         let mut seq = 0;
         for kind in [Kind::Relationship, Kind::Node] {
             let mut snapshot = writer.snapshot().await?;
@@ -235,7 +235,10 @@ impl Rollback {
 
     /// Nodes to be removed that a relationship of somebody else's has come to hold on
     /// to: removing them would leave it dangling.
-    async fn linked(&self, writer: &mut dyn Writer, keys: Sorted<16>) -> Result<HashSet<KeyHash>> {
+    async fn linked(&self, writer: &mut dyn Writer, keys: Option<Sorted<16>>) -> Result<HashSet<KeyHash>> {
+        let Some(mut keys) = keys else {
+            return Ok(HashSet::new());
+        };
         let mut snapshot = writer.snapshot().await?;
         let mut ends = Sorter::<48>::new(&self.sort_in);
         let mut after = None;
@@ -257,7 +260,6 @@ impl Rollback {
         }
         let dir = self.sort_in.clone();
         super::blocking(move || {
-            let mut keys = keys;
             let keys = Spool::write(&dir, || keys.next())?;
             let (mut ends, mut ours) = (ends.sorted()?, keys.read());
             let (mut held, mut our) = (Sorter::<16>::new(&dir), ours.next()?);
@@ -324,7 +326,7 @@ fn removed_keys(journal: &Path, dir: &Path) -> Result<Sorted<16>> {
 struct Doomed {
     nodes: Spool<8>,
     relationships: Spool<8>,
-    keys: Sorted<16>,
+    keys: Option<Sorted<16>>,
     first_relationship: u64,
     changed_nodes: u64,
     changed_relationships: u64,
@@ -375,7 +377,7 @@ fn doomed(left: &mut Ledger, now: &mut Ledger, dir: &Path) -> Result<(Doomed, u6
     let doomed = Doomed {
         nodes: Spool::write(dir, || n.next())?,
         relationships: Spool::write(dir, || r.next())?,
-        keys: keys.sorted()?,
+        keys: Some(keys.sorted()?),
         first_relationship: first,
         changed_nodes: changed[0],
         changed_relationships: changed[1],

@@ -54,6 +54,8 @@ pub(super) struct Run {
     pub report: Report,
     /// Whether something of this run is, or may be, in the target.
     pub written: bool,
+    /// Newest memories of the target, for the review.
+    pub present_newest: Vec<super::Sample>,
     _held: (Option<File>, File),
 }
 
@@ -279,6 +281,7 @@ async fn open(
         control,
         checkpoint,
         report,
+        present_newest: Vec::new(),
         _held: (lock, active),
     };
     Ok((run, ready))
