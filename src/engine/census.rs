@@ -13,7 +13,7 @@ use crate::model::time::Instant;
 use crate::model::{Canon, Digest, Key, Kind, Record, Value};
 use crate::store::{Counts, Unreadable};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Newest memories kept for the review.
 const NEWEST: usize = 5;
@@ -39,6 +39,7 @@ pub struct Staged {
 /// What is known of the records that went through: made while exporting, or again
 /// from the stage when a run is resumed.
 pub struct Census {
+    dir: PathBuf,
     canon: Canon,
     fit: Fit,
     sieve: Sieve,
@@ -88,6 +89,7 @@ impl Census {
     /// An empty one.
     pub fn new(dir: &Path, fit: Fit, parallel: bool, sieve: Sieve, wants_time: bool) -> Self {
         Self {
+            dir: dir.to_owned(),
             canon: Canon::new(),
             fit,
             sieve,
@@ -121,6 +123,15 @@ impl Census {
         Self {
             ends: false,
             ..Self::new(dir, fit, true, sieve, wants_time)
+        }
+    }
+
+    /// An empty one with the same terms.
+    pub fn anew(&self) -> Self {
+        Self {
+            ends: self.ends,
+            keeps: self.keeps,
+            ..Self::new(&self.dir, self.fit, self.triples.is_none(), self.sieve.clone(), self.wants_time)
         }
     }
 

@@ -174,8 +174,8 @@ impl RunFolder {
     /// Its report, if it ended.
     pub fn report(&self) -> Result<Option<Report>> {
         let path = self.dir.join("report.json");
-        match std::fs::read(&path) {
-            Ok(bytes) => report::json::read(&bytes).map(Some),
+        match std::fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| Error::internal("").because(e)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", &path, e)),
         }

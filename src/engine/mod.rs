@@ -17,6 +17,7 @@ mod home;
 mod import;
 mod journal;
 mod ledger;
+mod look;
 mod loss;
 mod migrate;
 mod plan;
@@ -38,6 +39,7 @@ pub use home::{Home, RunFolder, RunStatus};
 pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
 };
+pub use look::{Inspection, Oddity, compare, inspect, verify_run};
 pub use rate::Rate;
 pub use run::{Options, Stores, resume, rollback, start};
 pub use review::{Conflict, Review, Sample, Tally};
