@@ -128,7 +128,8 @@ async fn write(
 }
 
 fn scratch(path: &Path) -> PathBuf {
-    path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+    path.parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// Writes pages to an archive. Returns the content digest.
@@ -143,13 +144,19 @@ fn stage(
     let mut census = Census::plain(&dir, false);
     while let Some((kind, page)) = pages.blocking_recv() {
         if let Some(bad) = page.unreadable.first() {
-            return Err(Error::new(ErrorKind::Corrupt, "the target cannot be read whole, so not backed up")
-                .with("at", &bad.place)
-                .with("because", &bad.reason)
-                .remedy("Mend the target first, or go on without a backup: --no-backup."));
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the target cannot be read whole, so not backed up",
+            )
+            .with("at", &bad.place)
+            .with("because", &bad.reason)
+            .remedy("Mend the target first, or go on without a backup: --no-backup."));
         }
         for record in page.records {
-            if let Taken::Staged { portable, staged, .. } = census.take(record)? {
+            if let Taken::Staged {
+                portable, staged, ..
+            } = census.take(record)?
+            {
                 writer.push_known(&staged.record, portable)?;
             }
         }
@@ -184,8 +191,14 @@ async fn read_back(path: PathBuf, content: String) -> Result<()> {
 
 fn info(path: &Path) -> Result<BackupInfo> {
     let reader = ArchiveReader::open(path)?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let bytes = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let bytes = std::fs::metadata(path)
+        .map_err(|e| Error::io("read", path, e))?
+        .len();
     Ok(BackupInfo {
         name,
         path: path.to_owned(),

@@ -131,7 +131,13 @@ impl Census {
         Self {
             ends: self.ends,
             keeps: self.keeps,
-            ..Self::new(&self.dir, self.fit, self.triples.is_none(), self.sieve.clone(), self.wants_time)
+            ..Self::new(
+                &self.dir,
+                self.fit,
+                self.triples.is_none(),
+                self.sieve.clone(),
+                self.wants_time,
+            )
         }
     }
 
@@ -163,11 +169,14 @@ impl Census {
             Fitted::AsIs => (None, record),
             Fitted::Changed(changed) => {
                 digest = self.canon.digest(&changed);
-                (Some(record), *changed)
+                (Some(Box::new(record)), *changed)
             }
             Fitted::LeftOut => {
                 self.left_out.push(seq);
-                return Ok(Taken::LeftOut { record, portable });
+                return Ok(Taken::LeftOut {
+                    record: Box::new(record),
+                    portable,
+                });
             }
         };
         if !self.keeps {
@@ -332,20 +341,21 @@ impl Census {
 }
 
 /// What became of a record.
+#[allow(clippy::large_enum_variant)]
 pub enum Taken {
     /// The filter leaves it out.
     Filtered,
     /// The target cannot hold it; the stage keeps it.
     LeftOut {
         /// As it was.
-        record: Record,
+        record: Box<Record>,
         /// See [`Canon::is_portable`].
         portable: bool,
     },
     /// To be imported.
     Staged {
         /// As it was, if fitting changed it.
-        original: Option<Record>,
+        original: Option<Box<Record>>,
         /// See [`Canon::is_portable`], of the record as it was.
         portable: bool,
         /// As the target shall have it.

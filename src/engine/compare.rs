@@ -158,7 +158,11 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
             let Some((new, old)) = next_join(&mut staged, &mut present)? else {
                 return Ok(None);
             };
-            let key = new.first().or(old.first()).map(|e| e.key).unwrap_or_default();
+            let key = new
+                .first()
+                .or(old.first())
+                .map(|e| e.key)
+                .unwrap_or_default();
             // An end counts as there if its node is staged, or in the target already;
             // under a filter only if it is staged.
             let there = !new.is_empty() || terms.open;
@@ -218,7 +222,12 @@ impl Pass<'_> {
 
     /// Decides the records of one key. What the target shall hold goes to `ready`, in
     /// reverse order.
-    fn decide(&mut self, new: Vec<Entry>, mut old: Vec<Entry>, ready: &mut Vec<Entry>) -> Result<()> {
+    fn decide(
+        &mut self,
+        new: Vec<Entry>,
+        mut old: Vec<Entry>,
+        ready: &mut Vec<Entry>,
+    ) -> Result<()> {
         self.out.repeated_in_target += old.len().saturating_sub(1) as u64;
         let mut shall = Vec::with_capacity(new.len() + old.len());
         // Equal content first: that is the same under every policy.
@@ -249,7 +258,11 @@ impl Pass<'_> {
                     shall.push(kept);
                     self.decisions.push(
                         staged.seq,
-                        if replaced { Action::Replace } else { Action::Skip },
+                        if replaced {
+                            Action::Replace
+                        } else {
+                            Action::Skip
+                        },
                     )?;
                     if self.out.conflicts.len() < SHOWN {
                         self.out.conflicts.push(Conflicting {
@@ -266,7 +279,7 @@ impl Pass<'_> {
             shall.push(present);
         }
         ready.append(&mut shall);
-        ready.sort_by(|a, b| (b.digest.core, b.digest.row).cmp(&(a.digest.core, a.digest.row)));
+        ready.sort_by_key(|e| std::cmp::Reverse((e.digest.core, e.digest.row)));
         Ok(())
     }
 
@@ -281,7 +294,8 @@ impl Pass<'_> {
             self.out.repeated.push(entry.seq);
             if self.terms.target.unique_ids {
                 self.out.again = true;
-                self.decisions.push(entry.seq, Action::Rename(ordinal as u32))?;
+                self.decisions
+                    .push(entry.seq, Action::Rename(ordinal as u32))?;
             }
         }
         if self.terms.target.unique_ids {

@@ -142,7 +142,17 @@ mod tests {
             let mut decided = decisions.read();
             let all: Vec<_> = (0..9).map(|seq| decided.of(seq).unwrap()).collect();
             let add = Action::Add;
-            let expected = [add, add, Action::Drop, add, add, add, add, Action::Rename(3), add];
+            let expected = [
+                add,
+                add,
+                Action::Drop,
+                add,
+                add,
+                add,
+                add,
+                Action::Rename(3),
+                add,
+            ];
             assert_eq!(all, expected);
         }
     }

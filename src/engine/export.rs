@@ -52,7 +52,17 @@ struct Read {
 impl Export {
     /// Reads everything. Returns the census and the checkpoint with the stage whole.
     pub async fn run(self) -> Result<(Census, Checkpoint)> {
-        let Export { mut snapshot, stage, header, folder, checkpoint, census, feed, events, control } = self;
+        let Export {
+            mut snapshot,
+            stage,
+            header,
+            folder,
+            checkpoint,
+            census,
+            feed,
+            events,
+            control,
+        } = self;
         let counts = snapshot.counts().await?;
         events.emit(Event::Expected {
             phase: Phase::Export,
@@ -61,7 +71,14 @@ impl Export {
         });
         let from = checkpoint.export.clone().filter(|_| stage.exists());
         let (pages, received) = mpsc::channel::<Read>(2);
-        let mut work = Worker { folder, checkpoint, census, feed, events: events.clone(), saved: None };
+        let mut work = Worker {
+            folder,
+            checkpoint,
+            census,
+            feed,
+            events: events.clone(),
+            saved: None,
+        };
         let going_on = from.clone();
         let worker = tokio::task::spawn_blocking(move || -> Result<(Census, Checkpoint)> {
             let writer = work.open(&stage, &header, going_on.as_ref())?;
@@ -135,7 +152,12 @@ struct Worker {
 }
 
 impl Worker {
-    fn open(&mut self, stage: &Path, header: &Header, from: Option<&Exported>) -> Result<ArchiveWriter> {
+    fn open(
+        &mut self,
+        stage: &Path,
+        header: &Header,
+        from: Option<&Exported>,
+    ) -> Result<ArchiveWriter> {
         if let Some(from) = from {
             let writer = ArchiveWriter::resume(stage)?;
             if writer.position().records >= from.records {
@@ -159,9 +181,14 @@ impl Worker {
         let mut skip = from.map_or(0, |from| staged - from.records);
         if staged > 0 {
             let mut reader = writer.reader()?;
-            recount(&mut reader, &mut self.census, None, |batch| send(&mut self.feed, batch))?;
+            recount(&mut reader, &mut self.census, None, |batch| {
+                send(&mut self.feed, batch)
+            })?;
         }
-        let mut done = [self.census.counts.of(Kind::Node), self.census.counts.relationships];
+        let mut done = [
+            self.census.counts.of(Kind::Node),
+            self.census.counts.relationships,
+        ];
         while let Some(Read { kind, page }) = pages.blocking_recv() {
             self.census.unreadable(page.unreadable);
             let mut batch = Vec::with_capacity(page.records.len());
@@ -176,8 +203,12 @@ impl Worker {
                     Taken::LeftOut { record, portable } => {
                         push(&mut writer, &record, portable, &mut self.census)?;
                     }
-                    Taken::Staged { original, portable, staged } => {
-                        let record = original.as_ref().unwrap_or(&staged.record);
+                    Taken::Staged {
+                        original,
+                        portable,
+                        staged,
+                    } => {
+                        let record = original.as_deref().unwrap_or(&staged.record);
                         writer.push_known(record, portable)?;
                         batch.push(staged);
                     }
@@ -185,7 +216,8 @@ impl Worker {
             }
             done[kind as usize] += read;
             let bytes = self.census.bytes[kind as usize];
-            self.events.progress(Phase::Export, kind, done[kind as usize], bytes);
+            self.events
+                .progress(Phase::Export, kind, done[kind as usize], bytes);
             send(&mut self.feed, batch);
             step("export-page");
             let next = match (page.next, kind) {
@@ -207,7 +239,12 @@ impl Worker {
         Err(Error::internal("the source ended before its end"))
     }
 
-    fn checkpoint(&mut self, writer: &mut ArchiveWriter, kind: Kind, after: Option<Cursor>) -> Result<()> {
+    fn checkpoint(
+        &mut self,
+        writer: &mut ArchiveWriter,
+        kind: Kind,
+        after: Option<Cursor>,
+    ) -> Result<()> {
         if self.saved.is_some_and(|at| at.elapsed() < CHECKPOINT) {
             return Ok(());
         }
@@ -236,7 +273,12 @@ impl Worker {
 
 /// Stages a record that the target will not get; one too large even for the stage is
 /// named by its loss alone.
-fn push(writer: &mut ArchiveWriter, record: &crate::model::Record, portable: bool, census: &mut Census) -> Result<()> {
+fn push(
+    writer: &mut ArchiveWriter,
+    record: &crate::model::Record,
+    portable: bool,
+    census: &mut Census,
+) -> Result<()> {
     if record.size() > super::loss::MAX_RECORD {
         census.not_staged();
         return Ok(());

@@ -21,19 +21,34 @@ const SHOWN: usize = 1_000;
 
 impl Run {
     /// Tells what was found and asks for consent. Whether to go on.
-    pub async fn review(&mut self, compared: &Compared, census: &Census, prepared: Option<&Prepared>) -> Result<bool> {
+    pub async fn review(
+        &mut self,
+        compared: &Compared,
+        census: &Census,
+        prepared: Option<&Prepared>,
+    ) -> Result<bool> {
         self.tell_checks(compared, census).await?;
         let mut forecast = census.forecast.clone();
         let target = &self.stores.target.descriptor().capabilities;
         let examples = self.keys_at(&compared.dangling.first).await?;
         if !target.dangling && compared.dangling.count > 0 {
             let what = "relationships with an end that is not there are left out";
-            forecast.lose_many("relationship:dangling", what, compared.dangling.count, &examples);
+            forecast.lose_many(
+                "relationship:dangling",
+                what,
+                compared.dangling.count,
+                &examples,
+            );
         }
         if !target.parallel && compared.parallel.count > 0 {
             let what = "of several relationships of one type between one pair, one is kept";
             let examples = self.keys_at(&compared.parallel.first).await?;
-            forecast.lose_many("relationship:parallel", what, compared.parallel.count, &examples);
+            forecast.lose_many(
+                "relationship:parallel",
+                what,
+                compared.parallel.count,
+                &examples,
+            );
         }
         let repeated = self.repeated_nodes(compared).await?;
         if target.unique_ids && !repeated.is_empty() {
@@ -93,20 +108,23 @@ impl Run {
         if !ask {
             return Ok(true);
         }
-        self.events.emit(Event::Waiting { review: Box::new(review) });
+        self.events.emit(Event::Waiting {
+            review: Box::new(review),
+        });
         let proceed = self.control.answer().await?;
         self.events.emit(Event::Answered { proceed });
         Ok(proceed)
     }
 
     async fn tell_checks(&mut self, compared: &Compared, census: &Census) -> Result<()> {
-        let told = |name: &str, title: &str, count: u64, of: &str, remedy: &str, examples: Vec<String>| {
-            let check = match count {
-                0 => pass(name, title, "none"),
-                n => warn(name, title, format!("{n} {of}"), remedy),
+        let told =
+            |name: &str, title: &str, count: u64, of: &str, remedy: &str, examples: Vec<String>| {
+                let check = match count {
+                    0 => pass(name, title, "none"),
+                    n => warn(name, title, format!("{n} {of}"), remedy),
+                };
+                Check { examples, ..check }
             };
-            Check { examples, ..check }
-        };
         let list = |(count, first): &(u64, Vec<String>)| (*count, first.clone());
         let (n, first) = list(&census.unreadable_memories);
         self.events.check(told(
@@ -186,7 +204,9 @@ impl Run {
         }
         super::blocking(move || {
             let found = fetch_staged(&stage, positions)?;
-            let nodes = found.values().filter(|r| r.kind() == crate::model::Kind::Node);
+            let nodes = found
+                .values()
+                .filter(|r| r.kind() == crate::model::Kind::Node);
             Ok(nodes.map(|r| r.key().display()).collect())
         })
         .await
@@ -203,7 +223,9 @@ impl Run {
         let present = fetch(&mut *snapshot, &wanted).await?;
         let (stage, positions) = (self.stage(), first.iter().map(|c| c.seq).collect());
         let staged = super::blocking(move || fetch_staged(&stage, positions)).await?;
-        let both = first.iter().filter_map(|c| Some((c, staged.get(&c.seq)?, present.get(&c.key)?)));
+        let both = first
+            .iter()
+            .filter_map(|c| Some((c, staged.get(&c.seq)?, present.get(&c.key)?)));
         Ok(both
             .map(|(conflict, source, target)| Conflict {
                 kind: source.kind(),
@@ -215,7 +237,11 @@ impl Run {
     }
 
     /// Everything is in the target already: what was compared is what is proven.
-    pub async fn nothing_to_do(&mut self, compared: &Compared, present: &Option<LedgerSpool>) -> Result<Outcome> {
+    pub async fn nothing_to_do(
+        &mut self,
+        compared: &Compared,
+        present: &Option<LedgerSpool>,
+    ) -> Result<Outcome> {
         for phase in [Phase::Backup, Phase::Import, Phase::Verify] {
             self.events.skip(phase, "there is nothing to write");
         }
@@ -274,7 +300,10 @@ fn refuse_losses(losses: &[Loss]) -> Result<()> {
         return Ok(());
     }
     let said = |l: &&Loss| format!("{} ({} records)", l.name, l.records);
-    let flags: Vec<String> = refused.iter().map(|l| format!("--allow-loss {}", l.name)).collect();
+    let flags: Vec<String> = refused
+        .iter()
+        .map(|l| format!("--allow-loss {}", l.name))
+        .collect();
     let names: Vec<String> = refused.iter().map(said).collect();
     Err(Error::new(
         ErrorKind::Refused,

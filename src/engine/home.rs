@@ -4,7 +4,7 @@
 use super::Plan;
 use super::checkpoint::{Checkpoint, Step};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{self, Outcome, Report};
+use crate::report::{Outcome, Report};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs::File;
 use std::io::Write as _;
@@ -175,7 +175,9 @@ impl RunFolder {
     pub fn report(&self) -> Result<Option<Report>> {
         let path = self.dir.join("report.json");
         match std::fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| Error::internal("").because(e)),
+            Ok(text) => serde_json::from_str(&text)
+                .map(Some)
+                .map_err(|e| Error::internal("").because(e)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", &path, e)),
         }

@@ -131,14 +131,16 @@ impl Import {
             for kind in Kind::BOTH {
                 let k = kind as usize;
                 if self.done[k] > 0 {
-                    self.events.progress(Phase::Import, kind, self.done[k], self.bytes[k]);
+                    self.events
+                        .progress(Phase::Import, kind, self.done[k], self.bytes[k]);
                 }
             }
         }
         self.flush(&mut pending).await?;
         for kind in Kind::BOTH {
             let k = kind as usize;
-            self.events.reached(Phase::Import, kind, self.done[k], self.bytes[k]);
+            self.events
+                .reached(Phase::Import, kind, self.done[k], self.bytes[k]);
         }
         Ok(())
     }
@@ -168,7 +170,10 @@ impl Import {
     }
 
     /// The changes, with what is in the target now for those that replace.
-    async fn changes(&mut self, staged: Vec<(Staged, Action)>) -> Result<Vec<(Change, Option<Record>)>> {
+    async fn changes(
+        &mut self,
+        staged: Vec<(Staged, Action)>,
+    ) -> Result<Vec<(Change, Option<Record>)>> {
         let replaced: Vec<_> = staged
             .iter()
             .filter(|(_, action)| *action == Action::Replace)
@@ -245,7 +250,11 @@ impl Import {
         .remedy("Stop the other program, then repeat the command to go on."))
     }
 
-    async fn journal_batch(&mut self, seq: u64, changes: &[(Change, Option<Record>)]) -> Result<()> {
+    async fn journal_batch(
+        &mut self,
+        seq: u64,
+        changes: &[(Change, Option<Record>)],
+    ) -> Result<()> {
         let Some(mut journal) = self.journal.take() else {
             return Ok(());
         };
@@ -289,17 +298,28 @@ impl Import {
             super::blocking(move || checkpoint.save(&folder)).await?;
         }
         let records = changes.len() as u64;
-        self.events.emit(Event::Acknowledged { batch: seq, records });
+        self.events.emit(Event::Acknowledged {
+            batch: seq,
+            records,
+        });
         step("batch-acknowledged");
         Ok(())
     }
 
     /// Somebody changed some of these records meanwhile: what is there now decides.
-    async fn look_again(&mut self, changes: &mut Vec<(Change, Option<Record>)>, at: &[usize]) -> Result<()> {
+    async fn look_again(
+        &mut self,
+        changes: &mut Vec<(Change, Option<Record>)>,
+        at: &[usize],
+    ) -> Result<()> {
         let Some(kind) = changes.first().map(|(c, _)| c.kind) else {
             return Ok(());
         };
-        let keys: Vec<_> = at.iter().filter_map(|i| changes.get(*i)).map(|(c, _)| c.key.clone()).collect();
+        let keys: Vec<_> = at
+            .iter()
+            .filter_map(|i| changes.get(*i))
+            .map(|(c, _)| c.key.clone())
+            .collect();
         let now = self.writer.find(kind, &keys).await?;
         let mut leave = Vec::new();
         for (&i, now) in at.iter().zip(now) {
@@ -318,7 +338,10 @@ impl Import {
                 leave.push(i);
             } else if stays {
                 let key = change.key.display();
-                self.events.warn("appeared", format!("{key} appeared in the target meanwhile and stays"));
+                self.events.warn(
+                    "appeared",
+                    format!("{key} appeared in the target meanwhile and stays"),
+                );
                 *self.written.skipped.of(kind) += 1;
                 leave.push(i);
             } else {
@@ -368,7 +391,9 @@ impl Import {
                         "a record was changed by somebody else while the target did not answer",
                     )
                     .with("id", change.key.display())
-                    .remedy("Roll the run back, or stop the other program and repeat the command."));
+                    .remedy(
+                        "Roll the run back, or stop the other program and repeat the command.",
+                    ));
                 }
             }
         }

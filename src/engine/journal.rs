@@ -142,8 +142,12 @@ fn write_undo(out: &mut Vec<u8>, undo: &Undo) -> Result<()> {
     };
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
-    line::encode(out, record, None)
-        .map_err(|why| Error::new(ErrorKind::TooLarge, format!("a record cannot be journalled: {why}")))?;
+    line::encode(out, record, None).map_err(|why| {
+        Error::new(
+            ErrorKind::TooLarge,
+            format!("a record cannot be journalled: {why}"),
+        )
+    })?;
     let length = (out.len() - at - 4) as u32;
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
     Ok(())

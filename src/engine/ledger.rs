@@ -118,6 +118,7 @@ pub struct LedgerSpool {
     pub content: String,
 }
 
+#[allow(clippy::len_without_is_empty)]
 impl LedgerSpool {
     /// Entries in order of key, written to an unnamed file in `dir`.
     pub fn write(dir: &Path, mut next: impl FnMut() -> Result<Option<Entry>>) -> Result<Self> {
@@ -138,11 +139,6 @@ impl LedgerSpool {
     /// How many entries.
     pub fn len(&self) -> u64 {
         self.spool.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.spool.is_empty()
     }
 
     /// From the start.

@@ -89,12 +89,27 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
         examples,
     };
     let oddities = [
-        odd("memories that memorygraph cannot read", census.unreadable_memories),
-        odd("memories of a type that memorygraph does not know", census.unknown_types),
-        odd("relationships of a type that memorygraph does not know", census.unknown_relationships),
+        odd(
+            "memories that memorygraph cannot read",
+            census.unreadable_memories,
+        ),
+        odd(
+            "memories of a type that memorygraph does not know",
+            census.unknown_types,
+        ),
+        odd(
+            "relationships of a type that memorygraph does not know",
+            census.unknown_relationships,
+        ),
         odd("records without an id", census.without_id),
-        odd("records that repeat an id", (compared.repeated.count, Vec::new())),
-        odd("ends of relationships that are not there", (compared.dangling.count, Vec::new())),
+        odd(
+            "records that repeat an id",
+            (compared.repeated.count, Vec::new()),
+        ),
+        odd(
+            "ends of relationships that are not there",
+            (compared.dangling.count, Vec::new()),
+        ),
     ];
     Ok(Inspection {
         address: store.address().to_string(),
@@ -118,7 +133,10 @@ pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verificatio
     let plain = || Census::plain(dir.path(), false);
     let (left, right) = tokio::join!(read(&a, plain()), read(&b, plain()));
     let (left, right) = (left?, right?);
-    let (counts, lost) = (right.counts, (left.census.unreadable, right.census.unreadable));
+    let (counts, lost) = (
+        right.counts,
+        (left.census.unreadable, right.census.unreadable),
+    );
     let mut unreadable = left.census.unreadable_count;
     unreadable.nodes += right.census.unreadable_count.nodes;
     unreadable.relationships += right.census.unreadable_count.relationships;
@@ -140,14 +158,16 @@ pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verificatio
         verification.differences = told.collect();
     }
     for (side, lost) in [("source", lost.0), ("target", lost.1)] {
-        verification.differences.extend(lost.into_iter().map(|u| Difference {
-            mark: Mark::Unreadable,
-            kind: u.kind,
-            key: format!("{side}: {}", u.place),
-            type_name: String::new(),
-            title: u.reason,
-            fields: Vec::new(),
-        }));
+        verification
+            .differences
+            .extend(lost.into_iter().map(|u| Difference {
+                mark: Mark::Unreadable,
+                kind: u.kind,
+                key: format!("{side}: {}", u.place),
+                type_name: String::new(),
+                title: u.reason,
+                fields: Vec::new(),
+            }));
     }
     Ok(verification)
 }
@@ -167,7 +187,10 @@ pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verif
     let content = read(&target, Census::plain(dir.path(), false)).await?;
     let (counts, unreadable) = (content.counts, content.census.unreadable_count);
     let (mut verification, found) = super::blocking(move || {
-        join(&mut LedgerFile::open(&path)?, &mut content.census.ledger.finish()?)
+        join(
+            &mut LedgerFile::open(&path)?,
+            &mut content.census.ledger.finish()?,
+        )
     })
     .await?;
     verification.level = "full".into();
@@ -190,10 +213,11 @@ async fn there(store: &Arc<dyn Store>) -> Result<Description> {
     let description = store.describe().await?;
     match description.exists {
         true => Ok(description),
-        false => Err(
-            Error::new(ErrorKind::NotFound, format!("{} is not there", store.address()))
-                .remedy("Check the address; `memferry stores --found` lists the stores on this machine."),
-        ),
+        false => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("{} is not there", store.address()),
+        )
+        .remedy("Check the address; `memferry stores --found` lists the stores on this machine.")),
     }
 }
 

@@ -81,7 +81,10 @@ impl Run {
         }
         if !proceed {
             self.stop_overlapped(overlapped).await;
-            return Err(Error::new(ErrorKind::Refused, "the review was answered with no"));
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "the review was answered with no",
+            ));
         }
         let Some(prepared) = prepared else {
             return Err(Error::internal("the target was not prepared"));
@@ -159,14 +162,21 @@ impl Run {
 
     fn needs_present(&self, prepared: Option<&Prepared>) -> bool {
         let found = &self.report.target.description;
-        let empty = prepared.is_some_and(|p| p.empty) || found.counts.is_some_and(|c| c.total() == 0);
+        let empty =
+            prepared.is_some_and(|p| p.empty) || found.counts.is_some_and(|c| c.total() == 0);
         found.exists && !empty && self.stores.target.descriptor().source
     }
 
     fn census(&self, sieve: &Sieve) -> Census {
         let to = self.stores.target.descriptor().capabilities;
         let newest = self.plan.write.on_conflict == OnConflict::Newest;
-        Census::new(&self.stage_dir(), Fit::new(to), to.parallel, sieve.clone(), newest)
+        Census::new(
+            &self.stage_dir(),
+            Fit::new(to),
+            to.parallel,
+            sieve.clone(),
+            newest,
+        )
     }
 
     /// One that only fits records again, for an import.
@@ -183,7 +193,13 @@ impl Run {
             let mut snapshot = self.stores.target.snapshot(how).await?;
             let newest = self.plan.write.on_conflict == OnConflict::Newest;
             let census = Census::plain(&self.stage_dir(), newest);
-            let read = read_content(&mut *snapshot, census, Phase::Preflight, (&self.events, &self.control)).await;
+            let read = read_content(
+                &mut *snapshot,
+                census,
+                Phase::Preflight,
+                (&self.events, &self.control),
+            )
+            .await;
             match read {
                 Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::Copy,
                 Err(e) => return Err(e),
@@ -202,7 +218,9 @@ impl Run {
                     self.report.target.description.counts = Some(content.counts);
                     self.present_newest = newest;
                     self.checkpoint.target_before = Some(fingerprint);
-                    self.checkpoint.content_before.get_or_insert(spool.content.clone());
+                    self.checkpoint
+                        .content_before
+                        .get_or_insert(spool.content.clone());
                     return Ok(spool);
                 }
             }
@@ -212,7 +230,11 @@ impl Run {
 
     /// If both sides have the same number of records they may well be the same: then
     /// reading both is all there is to do, and nothing is staged.
-    async fn probe(&mut self, sieve: &Sieve, present: Option<&LedgerSpool>) -> Result<Option<Outcome>> {
+    async fn probe(
+        &mut self,
+        sieve: &Sieve,
+        present: Option<&LedgerSpool>,
+    ) -> Result<Option<Outcome>> {
         let (Some(present), true) = (present, sieve.is_open()) else {
             return Ok(None);
         };
@@ -222,7 +244,13 @@ impl Run {
         }
         let mut snapshot = self.stores.source.snapshot(Consistency::InPlace).await?;
         let census = self.census(sieve);
-        let read = read_content(&mut *snapshot, census, Phase::Preflight, (&self.events, &self.control)).await;
+        let read = read_content(
+            &mut *snapshot,
+            census,
+            Phase::Preflight,
+            (&self.events, &self.control),
+        )
+        .await;
         let census = match read {
             Ok(content) => content.census,
             Err(e) if e.kind() == ErrorKind::Drifted => return Ok(None),
@@ -233,7 +261,8 @@ impl Run {
         let (mut present, dir) = (present.read(), self.stage_dir());
         let (census, same) = super::blocking(move || {
             let mut census = census;
-            let ledger = std::mem::replace(&mut census.ledger, super::ledger::LedgerBuilder::new(&dir));
+            let ledger =
+                std::mem::replace(&mut census.ledger, super::ledger::LedgerBuilder::new(&dir));
             let mut staged = ledger.finish()?;
             while let Some((new, old)) = next_join(&mut staged, &mut present)? {
                 match (new.as_slice(), old.as_slice()) {
@@ -248,7 +277,8 @@ impl Run {
             return Ok(None);
         }
         for phase in [Phase::Export, Phase::Backup, Phase::Import] {
-            self.events.skip(phase, "source and target hold the same records");
+            self.events
+                .skip(phase, "source and target hold the same records");
         }
         self.report_same(&census);
         if self.plan.write.dry_run {
@@ -258,7 +288,11 @@ impl Run {
     }
 
     /// Reads the source into the stage, and imports meanwhile where that is safe.
-    async fn export(&mut self, sieve: &Sieve, prepared: Option<&Prepared>) -> Result<(Census, Option<Overlapped>)> {
+    async fn export(
+        &mut self,
+        sieve: &Sieve,
+        prepared: Option<&Prepared>,
+    ) -> Result<(Census, Option<Overlapped>)> {
         self.events.begin(Phase::Export);
         let mut how = match self.source_copy {
             true => Consistency::Copy,
@@ -268,7 +302,10 @@ impl Run {
             let fingerprint = self.stores.source.fingerprint().await?;
             if self.checkpoint.source.as_ref() != Some(&fingerprint) {
                 if self.checkpoint.export.take().is_some() {
-                    self.events.warn("source-changed", "the source was changed since the run was broken off; reading it again");
+                    self.events.warn(
+                        "source-changed",
+                        "the source was changed since the run was broken off; reading it again",
+                    );
                 }
                 self.checkpoint.source = Some(fingerprint);
             }
@@ -301,12 +338,17 @@ impl Run {
                     if e.kind() != ErrorKind::Drifted {
                         return Err(e);
                     }
-                    self.events.warn("drifted", "the source was written to while it was read; reading a copy of it");
+                    self.events.warn(
+                        "drifted",
+                        "the source was written to while it was read; reading a copy of it",
+                    );
                     how = Consistency::Copy;
                     self.checkpoint.export = None;
                     let stage = self.stage();
                     super::blocking(move || match std::fs::remove_file(&stage) {
-                        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &stage, e)),
+                        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                            Err(Error::io("remove", &stage, e))
+                        }
                         _ => Ok(()),
                     })
                     .await?;
@@ -384,11 +426,20 @@ impl Run {
     }
 
     /// A census of what is staged already.
-    pub async fn count_again(&mut self, sieve: &Sieve, decisions: Option<Decisions>) -> Result<Census> {
+    pub async fn count_again(
+        &mut self,
+        sieve: &Sieve,
+        decisions: Option<Decisions>,
+    ) -> Result<Census> {
         let mut census = self.census(sieve);
         let stage = self.stage();
         super::blocking(move || {
-            recount(&mut ArchiveReader::open(&stage)?, &mut census, decisions.as_ref(), drop)?;
+            recount(
+                &mut ArchiveReader::open(&stage)?,
+                &mut census,
+                decisions.as_ref(),
+                drop,
+            )?;
             Ok(census)
         })
         .await
@@ -405,7 +456,9 @@ impl Run {
         if !first.again {
             return Ok((first, None));
         }
-        let mut census = self.count_again(sieve, Some(first.decisions.clone())).await?;
+        let mut census = self
+            .count_again(sieve, Some(first.decisions.clone()))
+            .await?;
         let mut second = self
             .compare(&mut census, sieve, present, Some(first.decisions.clone()))
             .await?;
@@ -455,7 +508,10 @@ fn drifting(what: &str) -> Error {
 
 /// The error of a preflight that failed.
 fn refused_by(checks: &[Check]) -> Error {
-    let failed: Vec<&Check> = checks.iter().filter(|c| c.verdict == Verdict::Fail).collect();
+    let failed: Vec<&Check> = checks
+        .iter()
+        .filter(|c| c.verdict == Verdict::Fail)
+        .collect();
     let said = |c: &&Check| format!("{}: {}", c.title.to_lowercase(), c.evidence);
     let messages: Vec<String> = failed.iter().map(said).collect();
     let error = Error::new(ErrorKind::Refused, messages.join("; "));

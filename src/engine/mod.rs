@@ -1,8 +1,8 @@
 //! The run: from a [`Plan`] to a [`crate::report::Report`]. The engine owns it; front
 //! ends watch its [`RunState`] and send [`Command`]s.
 
-mod census;
 mod backup;
+mod census;
 mod checkpoint;
 mod compare;
 mod control;
@@ -36,13 +36,13 @@ pub use backup::{BackupInfo, backup};
 pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
 pub use home::{Home, RunFolder, RunStatus};
+pub use look::{Inspection, Oddity, compare, inspect, verify_run};
 pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
 };
-pub use look::{Inspection, Oddity, compare, inspect, verify_run};
 pub use rate::Rate;
-pub use run::{Options, Stores, resume, rollback, start};
 pub use review::{Conflict, Review, Sample, Tally};
+pub use run::{Options, Stores, resume, rollback, start};
 pub use state::{PhaseState, Progress, RunState, Status};
 
 /// Runs blocking work off the async runtime.

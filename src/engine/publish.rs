@@ -101,18 +101,35 @@ impl Run {
         step("digests-durable");
         self.publish(&mut import).await?;
         if !identical && self.plan.write.rollback {
-            return Err(Error::new(ErrorKind::Corrupt, "what was written does not read back as it should")
-                .remedy("See the differences in the report."));
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "what was written does not read back as it should",
+            )
+            .remedy("See the differences in the report."));
         }
         let done = self.after_publishing().await?;
-        Ok(if identical { done } else { Outcome::Differences })
+        Ok(if identical {
+            done
+        } else {
+            Outcome::Differences
+        })
     }
 
     /// Imports from the stage. A transaction that was given up for a pause begins again.
-    async fn import(&mut self, prepared: &Prepared, sieve: &Sieve, compared: &Compared) -> Result<Import> {
+    async fn import(
+        &mut self,
+        prepared: &Prepared,
+        sieve: &Sieve,
+        compared: &Compared,
+    ) -> Result<Import> {
         self.events.begin(Phase::Import);
         let total = |tally: fn(&Compared) -> Tally| tally(compared);
-        let all = [total(|c| c.added), total(|c| c.changed), total(|c| c.kept), total(|c| c.same)];
+        let all = [
+            total(|c| c.added),
+            total(|c| c.changed),
+            total(|c| c.kept),
+            total(|c| c.same),
+        ];
         self.events.emit(Event::Expected {
             phase: Phase::Import,
             nodes: all.iter().map(|t| t.nodes).sum(),
@@ -172,7 +189,9 @@ impl Run {
         let Some(before) = &self.checkpoint.target_before else {
             return Ok(());
         };
-        if prepared.mode != WriteMode::Transaction || self.stores.target.fingerprint().await? == *before {
+        if prepared.mode != WriteMode::Transaction
+            || self.stores.target.fingerprint().await? == *before
+        {
             return Ok(());
         }
         import.writer.abandon().await?;
@@ -212,7 +231,10 @@ impl Run {
         &self,
         sieve: &Sieve,
         compared: &Compared,
-    ) -> (mpsc::Receiver<Vec<Staged>>, tokio::task::JoinHandle<Result<()>>) {
+    ) -> (
+        mpsc::Receiver<Vec<Staged>>,
+        tokio::task::JoinHandle<Result<()>>,
+    ) {
         let (feed, fed) = mpsc::channel(2);
         let (stage, decisions) = (self.stage(), compared.decisions.clone());
         let mut census = self.light_census(sieve);
@@ -226,7 +248,12 @@ impl Run {
     }
 
     /// Verifies as the plan says. Whether everything is as it shall be.
-    async fn verify(&mut self, import: &mut Import, sieve: &Sieve, compared: &Compared) -> Result<bool> {
+    async fn verify(
+        &mut self,
+        import: &mut Import,
+        sieve: &Sieve,
+        compared: &Compared,
+    ) -> Result<bool> {
         let level = self.plan.write.verify;
         let readable = self.stores.target.descriptor().source;
         if level == Verify::None || !readable {
@@ -257,13 +284,26 @@ impl Run {
         Ok(identical)
     }
 
-    async fn verify_all(&mut self, import: &mut Import, compared: &Compared) -> Result<Verification> {
+    async fn verify_all(
+        &mut self,
+        import: &mut Import,
+        compared: &Compared,
+    ) -> Result<Verification> {
         let mut snapshot = import.writer.snapshot().await?;
         let dir = self.stage_dir();
         let census = Census::plain(&dir, false);
-        let content = read_content(&mut *snapshot, census, Phase::Verify, (&self.events, &self.control)).await?;
+        let content = read_content(
+            &mut *snapshot,
+            census,
+            Phase::Verify,
+            (&self.events, &self.control),
+        )
+        .await?;
         drop(snapshot);
-        let (unreadable, places) = (content.census.unreadable_count, content.census.unreadable.clone());
+        let (unreadable, places) = (
+            content.census.unreadable_count,
+            content.census.unreadable.clone(),
+        );
         let mut expected = compared.expected.read();
         let (mut verification, found) = super::blocking(move || {
             let mut actual = content.census.ledger.finish()?;
@@ -278,14 +318,16 @@ impl Run {
             let stage = self.stage();
             verification.differences = explain(&found, Some(&stage), &mut *snapshot).await?;
         }
-        verification.differences.extend(places.into_iter().map(|u| Difference {
-            mark: Mark::Unreadable,
-            kind: u.kind,
-            key: u.place,
-            type_name: String::new(),
-            title: u.reason,
-            fields: Vec::new(),
-        }));
+        verification
+            .differences
+            .extend(places.into_iter().map(|u| Difference {
+                mark: Mark::Unreadable,
+                kind: u.kind,
+                key: u.place,
+                type_name: String::new(),
+                title: u.reason,
+                fields: Vec::new(),
+            }));
         Ok(verification)
     }
 
@@ -326,7 +368,8 @@ impl Run {
         let mut canon = Canon::new();
         for staged in picked.chunks(500) {
             for kind in Kind::BOTH {
-                let of_kind: Vec<&Staged> = staged.iter().filter(|s| s.record.kind() == kind).collect();
+                let of_kind: Vec<&Staged> =
+                    staged.iter().filter(|s| s.record.kind() == kind).collect();
                 let keys: Vec<_> = of_kind.iter().map(|s| s.record.key().clone()).collect();
                 let found = import.writer.find(kind, &keys).await?;
                 for (staged, found) in of_kind.into_iter().zip(found) {
@@ -345,7 +388,12 @@ impl Run {
                     *tally.of(kind) += 1;
                     let key = Canon::key_hash(kind, staged.record.key());
                     let source = Some(&staged.record);
-                    out.differences.push(super::verify::difference(mark, source, found.as_ref(), &key));
+                    out.differences.push(super::verify::difference(
+                        mark,
+                        source,
+                        found.as_ref(),
+                        &key,
+                    ));
                 }
             }
         }
@@ -397,9 +445,12 @@ impl Run {
             true => Ok(()),
             false => {
                 self.written = self.checkpoint.mode == Some(WriteMode::Journal);
-                Err(Error::new(ErrorKind::Unreachable, "the target did not take the changes")
-                    .temporary()
-                    .remedy("Repeat the command: it goes on from the stage."))
+                Err(Error::new(
+                    ErrorKind::Unreachable,
+                    "the target did not take the changes",
+                )
+                .temporary()
+                .remedy("Repeat the command: it goes on from the stage."))
             }
         }
     }
@@ -414,7 +465,13 @@ impl Run {
         super::home::make_folder(&dir)?;
         let mut snapshot = target.snapshot(Consistency::Copy).await?;
         let census = Census::plain(&dir, false);
-        let content = read_content(&mut *snapshot, census, Phase::Verify, (&self.events, &self.control)).await?;
+        let content = read_content(
+            &mut *snapshot,
+            census,
+            Phase::Verify,
+            (&self.events, &self.control),
+        )
+        .await?;
         let path = self.folder.dir.join("digests");
         let (now, (verification, _)) = super::blocking(move || {
             let now = content.census.ledger.spool(&dir)?;
@@ -431,7 +488,9 @@ impl Run {
             });
             return Ok(true);
         }
-        if self.checkpoint.mode == Some(WriteMode::Aside) || Some(now) == self.checkpoint.content_before {
+        if self.checkpoint.mode == Some(WriteMode::Aside)
+            || Some(now) == self.checkpoint.content_before
+        {
             return Ok(false);
         }
         if self.checkpoint.mode == Some(WriteMode::Transaction)

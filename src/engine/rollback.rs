@@ -64,7 +64,8 @@ impl Rollback {
             reader = back;
             let Some((_, undos)) = entry else { continue };
             let undos = spare_linked(undos, &linked, &mut out);
-            self.undo(&mut *writer, n as u64 + 1, undos, &mut out).await?;
+            self.undo(&mut *writer, n as u64 + 1, undos, &mut out)
+                .await?;
         }
         self.publish(writer).await?;
         Ok(out)
@@ -192,7 +193,13 @@ impl Rollback {
     }
 
     /// Applies one batch of undoing; what conflicts is spared.
-    async fn undo(&self, writer: &mut dyn Writer, seq: u64, mut undos: Vec<Undo>, out: &mut RolledBack) -> Result<()> {
+    async fn undo(
+        &self,
+        writer: &mut dyn Writer,
+        seq: u64,
+        mut undos: Vec<Undo>,
+        out: &mut RolledBack,
+    ) -> Result<()> {
         while !undos.is_empty() {
             let batch = Batch {
                 seq,
@@ -235,7 +242,11 @@ impl Rollback {
 
     /// Nodes to be removed that a relationship of somebody else's has come to hold on
     /// to: removing them would leave it dangling.
-    async fn linked(&self, writer: &mut dyn Writer, keys: Option<Sorted<16>>) -> Result<HashSet<KeyHash>> {
+    async fn linked(
+        &self,
+        writer: &mut dyn Writer,
+        keys: Option<Sorted<16>>,
+    ) -> Result<HashSet<KeyHash>> {
         let Some(mut keys) = keys else {
             return Ok(HashSet::new());
         };
@@ -243,7 +254,9 @@ impl Rollback {
         let mut ends = Sorter::<48>::new(&self.sort_in);
         let mut after = None;
         loop {
-            let page = snapshot.scan(Kind::Relationship, after.as_ref(), Limit::PAGE).await?;
+            let page = snapshot
+                .scan(Kind::Relationship, after.as_ref(), Limit::PAGE)
+                .await?;
             for record in &page.records {
                 if let Record::Relationship(r) = record {
                     let mut entry = [0; 48];

@@ -104,12 +104,18 @@ pub async fn rollback(run: &RunFolder, target: Arc<dyn Store>, options: Options)
             _ => None,
         };
         if let Some(why) = why {
-            return Err(Error::new(ErrorKind::Refused, format!("run {} {why}", run.name)));
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("run {} {why}", run.name),
+            ));
         }
     }
     let plan = run.plan()?;
     // The source is not touched; the target stands in for it.
-    let stores = Stores { source: target.clone(), target };
+    let stores = Stores {
+        source: target.clone(),
+        target,
+    };
     let (work, handle) = open(run.clone(), plan, stores, &options, Some(lock), true).await?;
     Ok(handle.spawn(work.only_rollback()))
 }
@@ -121,15 +127,29 @@ async fn begin(plan: Plan, stores: Stores, options: Options, lock: Option<File>)
     Ok(handle.spawn(run.work()))
 }
 
-async fn go_on(folder: RunFolder, plan: Plan, stores: Stores, options: Options, lock: Option<File>) -> Result<Handle> {
+async fn go_on(
+    folder: RunFolder,
+    plan: Plan,
+    stores: Stores,
+    options: Options,
+    lock: Option<File>,
+) -> Result<Handle> {
     let (run, handle) = open(folder, plan, stores, &options, lock, true).await?;
     Ok(handle.spawn(run.work()))
 }
 
 /// Rolls an unfinished run back and hands the lock on.
-async fn take_back(found: RunFolder, target: Arc<dyn Store>, options: &Options, lock: Option<File>) -> Result<Option<File>> {
+async fn take_back(
+    found: RunFolder,
+    target: Arc<dyn Store>,
+    options: &Options,
+    lock: Option<File>,
+) -> Result<Option<File>> {
     let plan = found.plan()?;
-    let stores = Stores { source: target.clone(), target };
+    let stores = Stores {
+        source: target.clone(),
+        target,
+    };
     let (run, handle) = open(found, plan, stores, options, None, true).await?;
     let report = handle.spawn(run.only_rollback()).report().await?;
     match report.outcome {
@@ -212,7 +232,10 @@ async fn open(
         Some(checkpoint) if checkpoint.plan != plan.digest() => {
             return Err(Error::new(
                 ErrorKind::Refused,
-                format!("the checkpoint of run {} belongs to another plan", folder.name),
+                format!(
+                    "the checkpoint of run {} belongs to another plan",
+                    folder.name
+                ),
             )
             .remedy("Start a new run."));
         }
@@ -316,7 +339,10 @@ impl Run {
 
     async fn only_rollback(mut self) -> Result<Report> {
         if let Ok(Some(before)) = self.folder.report() {
-            self.report = Report { failure: None, ..before };
+            self.report = Report {
+                failure: None,
+                ..before
+            };
         }
         let result = self.roll_back().await;
         self.events.end_all();
@@ -362,7 +388,8 @@ impl Run {
         match self.roll_back().await {
             Ok(outcome) => outcome,
             Err(e) => {
-                self.events.warn("rollback-failed", format!("the rollback failed: {e}"));
+                self.events
+                    .warn("rollback-failed", format!("the rollback failed: {e}"));
                 outcome
             }
         }
@@ -371,7 +398,9 @@ impl Run {
     /// Notes what failed; the first failure is the one that counts.
     fn fail(&mut self, error: Error) -> Outcome {
         let failure = Failure::from(&error);
-        self.events.emit(Event::Failed { failure: failure.clone() });
+        self.events.emit(Event::Failed {
+            failure: failure.clone(),
+        });
         self.report.failure.get_or_insert(failure);
         Outcome::Failed
     }
@@ -388,7 +417,10 @@ impl Run {
         if done.spared_count > 0 {
             self.events.warn(
                 "spared",
-                format!("{} records were changed by somebody else since and were left alone", done.spared_count),
+                format!(
+                    "{} records were changed by somebody else since and were left alone",
+                    done.spared_count
+                ),
             );
         }
         self.report.rollback = Some(done);
@@ -425,8 +457,8 @@ impl Run {
 
     /// Writes the report and lets go of what is no longer needed.
     async fn finish(mut self, outcome: Outcome) -> Result<Report> {
-        let resumable = outcome == Outcome::Interrupted
-            || outcome == Outcome::Failed && self.written;
+        let resumable =
+            outcome == Outcome::Interrupted || outcome == Outcome::Failed && self.written;
         let (checks, warnings, mut phases) = self.events.told();
         self.report.phases.append(&mut phases);
         self.report.checks = checks;

@@ -6,7 +6,7 @@ use super::event::{Event, Phase};
 use super::events::Events;
 use super::ledger::{Entry, Ledger, next_join};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Canon, Kind, KeyHash, Record, memory};
+use crate::model::{Canon, KeyHash, Kind, Record, memory};
 use crate::report::{Difference, Field, FieldValue, MOST_KEPT, Mark, Verification};
 use crate::store::archive::ArchiveReader;
 use crate::store::{Counts, Limit, Page, Snapshot};
@@ -93,8 +93,6 @@ pub struct Found {
     pub mark: Mark,
     /// What it is known by on both sides.
     pub key: KeyHash,
-    /// Kind.
-    pub kind: Kind,
     /// Position on the expected side, if it is there.
     pub expected: Option<u64>,
 }
@@ -129,7 +127,6 @@ pub fn join(expected: &mut Ledger, actual: &mut Ledger) -> Result<(Verification,
                 found.push(Found {
                     mark,
                     key: entry.key,
-                    kind: entry.kind,
                     expected,
                 });
             }
@@ -150,7 +147,10 @@ pub fn join(expected: &mut Ledger, actual: &mut Ledger) -> Result<(Verification,
 
 /// The records of a snapshot with these keys, by hash: one more scan, so only for
 /// differences.
-pub async fn fetch(snapshot: &mut dyn Snapshot, wanted: &HashMap<KeyHash, ()>) -> Result<HashMap<KeyHash, Record>> {
+pub async fn fetch(
+    snapshot: &mut dyn Snapshot,
+    wanted: &HashMap<KeyHash, ()>,
+) -> Result<HashMap<KeyHash, Record>> {
     let mut out = HashMap::new();
     for kind in Kind::BOTH {
         let mut after = None;
@@ -188,7 +188,12 @@ pub fn fetch_staged(stage: &Path, mut positions: Vec<u64>) -> Result<HashMap<u64
 }
 
 /// A difference with its values.
-pub fn difference(mark: Mark, source: Option<&Record>, target: Option<&Record>, key: &KeyHash) -> Difference {
+pub fn difference(
+    mark: Mark,
+    source: Option<&Record>,
+    target: Option<&Record>,
+    key: &KeyHash,
+) -> Difference {
     let Some(known) = source.or(target) else {
         let hex: String = key.iter().map(|b| format!("{b:02x}")).collect();
         return Difference {
@@ -220,7 +225,10 @@ pub fn difference(mark: Mark, source: Option<&Record>, target: Option<&Record>, 
 pub fn fields(source: Option<&Record>, target: Option<&Record>) -> Vec<Field> {
     let (source, target) = (source.map(flat), target.map(flat));
     let empty = BTreeMap::new();
-    let (s, t) = (source.as_ref().unwrap_or(&empty), target.as_ref().unwrap_or(&empty));
+    let (s, t) = (
+        source.as_ref().unwrap_or(&empty),
+        target.as_ref().unwrap_or(&empty),
+    );
     let names: std::collections::BTreeSet<&String> = s.keys().chain(t.keys()).collect();
     names
         .into_iter()
@@ -296,7 +304,10 @@ fn flat(record: &Record) -> BTreeMap<String, crate::model::Value> {
             out.insert("(type)".into(), Value::Text(r.rel_type.clone()));
         }
     }
-    for (name, column) in [("(row created_at)", &row.created_at), ("(row updated_at)", &row.updated_at)] {
+    for (name, column) in [
+        ("(row created_at)", &row.created_at),
+        ("(row updated_at)", &row.updated_at),
+    ] {
         if let Some(value) = column {
             out.insert(name.into(), value.clone());
         }
@@ -333,4 +344,3 @@ pub async fn explain(
         })
         .collect())
 }
-

@@ -318,4 +318,3 @@ pub struct RolledBack {
     /// Whether the target as a whole was removed, since the run had made it.
     pub target_removed: bool,
 }
-

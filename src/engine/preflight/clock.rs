@@ -12,7 +12,11 @@ const EARLIEST: i64 = 1_767_225_600_000;
 pub fn check() -> Check {
     let now = jiff::Timestamp::now();
     match now.as_millisecond() >= EARLIEST {
-        true => pass(NAME, TITLE, now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        true => pass(
+            NAME,
+            TITLE,
+            now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        ),
         false => warn(
             NAME,
             TITLE,

@@ -44,13 +44,22 @@ pub async fn check(preflight: &Preflight<'_>) -> Check {
                 Some((free, folder, need)) => fail(
                     NAME,
                     TITLE,
-                    format!("{} has {} free and may need {}", folder.display(), mib(*free), mib(*need)),
+                    format!(
+                        "{} has {} free and may need {}",
+                        folder.display(),
+                        mib(*free),
+                        mib(*need)
+                    ),
                     "Free some room there, or choose another folder for the stage: --stage-dir.",
                 ),
                 None => {
                     let free = found.iter().map(|(free, ..)| *free).min().unwrap_or(0);
                     let need: u64 = found.iter().map(|(.., need)| need).sum();
-                    pass(NAME, TITLE, format!("at most {} needed, {} free", mib(need), mib(free)))
+                    pass(
+                        NAME,
+                        TITLE,
+                        format!("at most {} needed, {} free", mib(need), mib(free)),
+                    )
                 }
             }
         }

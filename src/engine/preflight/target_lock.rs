@@ -16,7 +16,11 @@ pub fn check(preflight: &Preflight<'_>) -> Check {
         None => 0.0,
     };
     if seconds < PATIENCE {
-        return pass(NAME, TITLE, format!("shut for less than {:.0} s", seconds.max(1.0).ceil()));
+        return pass(
+            NAME,
+            TITLE,
+            format!("shut for less than {:.0} s", seconds.max(1.0).ceil()),
+        );
     }
     warn(
         NAME,
