@@ -10,7 +10,7 @@ use crate::store::protocol::file;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -109,7 +109,7 @@ pub(super) fn of_files(real: &Path, side: Option<&str>) -> Result<Option<Db>> {
     Ok(None)
 }
 
-fn copy_file(real: &Path, from: &Path, to: &PathBuf) -> Result<()> {
+fn copy_file(real: &Path, from: &Path, to: &Path) -> Result<()> {
     let lent = held::lend(real, from).map_err(|cause| Error::io("open", from, cause))?;
     let mut source = lent
         .file()

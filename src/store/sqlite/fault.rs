@@ -29,14 +29,6 @@ pub(super) fn is_damage(failure: &Failure) -> bool {
     )
 }
 
-/// Whether somebody else's lock is in the way.
-pub(super) fn is_busy(failure: &Failure) -> bool {
-    matches!(
-        primary(failure),
-        Some(ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED)
-    )
-}
-
 /// Whether a row with that id is there already.
 pub(super) fn is_taken(failure: &Failure) -> bool {
     matches!(

@@ -80,10 +80,17 @@ impl Part {
         )
     }
 
-    /// Rows with an id in exactly that storage class.
-    pub(super) fn lookup(&self) -> String {
+    /// Rows with an id in exactly that storage class. A number is looked for without
+    /// the index, where the column's type would make it text.
+    pub(super) fn lookup(&self, id: &Value) -> String {
         let (rowid, columns, table) = (self.rowid, &self.columns, self.table);
-        format!("SELECT {rowid}, {columns} FROM {table} WHERE id = ?1 AND typeof(id) = typeof(?1)")
+        let column = match id {
+            Value::Int(_) | Value::Float(_) => "+id",
+            _ => "id",
+        };
+        format!(
+            "SELECT {rowid}, {columns} FROM {table} WHERE {column} = ?1 AND typeof(id) = typeof(?1)"
+        )
     }
 
     /// Rows that have no id.

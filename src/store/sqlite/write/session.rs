@@ -132,7 +132,7 @@ impl Session {
             Key::Id(id) => id.clone(),
             Key::Derived(_) => Value::text(key.display()),
         };
-        if let Some(found) = self.read_by(&part.lookup(), part, &id)? {
+        if let Some(found) = self.read_by(&part.lookup(&id), part, &id)? {
             return Ok(found);
         }
         let Some(derived) = derived(key) else {
@@ -221,18 +221,23 @@ impl Session {
         let mut conflicts = Vec::new();
         let (mut added, mut changed) = (Vec::new(), Vec::new());
         for (at, change) in batch.changes.iter().enumerate() {
-            match &change.after {
-                Some(record) if self.is_new(change) => added.push((at, change, record)),
-                _ => match self.meet(change)? {
-                    Meets::Before(now) => changed.push((change, now)),
-                    Meets::After => {}
-                    Meets::Neither => conflicts.push(at),
-                },
+            if let Some(record) = &change.after
+                && self.is_new(change)
+            {
+                added.push((at, change, record));
+                continue;
+            }
+            match (self.meet(change)?, &change.after) {
+                (Meets::Before(None), Some(record)) => added.push((at, change, record)),
+                (Meets::Before(Some(rowid)), _) => changed.push((change, rowid)),
+                (Meets::Before(None), None) | (Meets::After, _) => {}
+                (Meets::Neither, _) => conflicts.push(at),
             }
         }
         let mut rowids: Vec<(Kind, i64)> = Vec::with_capacity(added.len());
         for (at, change, record) in added {
-            if conflicts.is_empty() {
+            let fresh = conflicts.is_empty();
+            if fresh {
                 match self.insert(record) {
                     Ok(Some(rowid)) => {
                         rowids.push((change.kind, rowid));
@@ -245,8 +250,13 @@ impl Session {
                     }
                 }
             }
-            if matches!(self.meet(change)?, Meets::Neither) {
-                conflicts.push(at);
+            match self.meet(change)? {
+                Meets::Neither => conflicts.push(at),
+                Meets::Before(_) if fresh => {
+                    self.broken = true;
+                    return Err(self.refused(record));
+                }
+                Meets::Before(_) | Meets::After => {}
             }
         }
         let done = if conflicts.is_empty() {
@@ -317,22 +327,26 @@ impl Session {
         }
     }
 
-    /// Makes changes that were found fit to be made.
-    fn make(&mut self, changes: &[(&Change, Option<i64>)]) -> Result<()> {
+    /// The error of a row that is refused though nothing has its id.
+    fn refused(&self, record: &Record) -> Error {
+        let what = format!(
+            "a unique index of {} refuses a record whose id is free",
+            self.real.display()
+        );
+        Error::new(ErrorKind::Unsupported, what)
+            .with("id", record.key().display())
+            .remedy("Write to a new file instead.")
+    }
+
+    /// Changes and removes rows that were found fit for it.
+    fn make(&mut self, changes: &[(&Change, i64)]) -> Result<()> {
         for (change, rowid) in changes {
-            match (&change.after, rowid) {
-                (Some(record), None) => {
-                    if self.insert(record)?.is_none() {
-                        return Err(Error::internal("an id that was free is taken")
-                            .with("id", record.key().display()));
-                    }
-                }
-                (Some(record), Some(rowid)) => self.update(record, *rowid)?,
-                (None, Some(rowid)) => self.remove(change.kind, *rowid)?,
-                (None, None) => {}
+            match &change.after {
+                Some(record) => self.update(record, *rowid)?,
+                None => self.remove(change.kind, *rowid)?,
             }
             if let Some(keys) = &mut self.unnamed[slot(change.kind)] {
-                keys.retain(|_, at| Some(*at) != *rowid);
+                keys.retain(|_, at| at != rowid);
             }
         }
         Ok(())
