@@ -151,6 +151,29 @@ fn node(id: &str, title: &str) -> Record {
     })
 }
 
+#[test]
+fn the_default_is_in_the_home_folder_and_a_path_is_literal() {
+    let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
+    let default = Address::new(&DESCRIPTOR).complete(&env).unwrap();
+    assert_eq!(
+        default.to_string(),
+        "sqlite:/home/me/.memorygraph/memory.db"
+    );
+    let env = |name: &str| (name == "MEMORY_SQLITE_PATH").then(|| "~/x.db".to_owned());
+    let set = Address::new(&DESCRIPTOR).complete(&env).unwrap();
+    assert_eq!(set.get("path"), Some("~/x.db"), "as memorygraph takes it");
+    let parsed = |text: &str| {
+        Address::parse(text)
+            .unwrap()
+            .get("path")
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(parsed("sqlite:/a%20b.db"), "/a%20b.db");
+    assert_eq!(parsed("sqlite:///a%20b.db"), "/a b.db");
+    assert_eq!(parsed("x/y.SQLite3"), "x/y.SQLite3");
+}
+
 #[tokio::test]
 async fn every_layout_is_read_and_told() {
     for (name, layout, memories, others, relationships) in [
