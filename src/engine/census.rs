@@ -1,17 +1,18 @@
 //! What is known of the records that went by: each is digested, fitted to the target and
 //! counted, once, on its way to the stage (or again from it, when a run is resumed).
 
+use super::checkpoint::Lost;
 use super::decide::Action;
 use super::filter::Sieve;
 use super::ledger::{Entry, LedgerBuilder, NO_TIME};
-use super::loss::{Fit, Fitted, Forecast};
-use super::review::{Sample, Tally};
+use super::loss::{Fit, Fitted, Forecast, short, short_key};
+use super::review::Sample;
 use super::sorted::Sorter;
 use crate::error::Result;
 use crate::model::memory::{self, Memory, RELATIONSHIP_TYPES, TYPES};
 use crate::model::time::Instant;
 use crate::model::{Canon, Digest, Key, Kind, Record, Value};
-use crate::store::{Counts, Unreadable};
+use crate::store::Counts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -56,8 +57,6 @@ pub struct Census {
     /// Hash of from, type and to, then the position, where the target keeps only one
     /// of parallel relationships.
     pub triples: Option<Sorter<24>>,
-    /// Positions that the target cannot hold at all.
-    pub left_out: Vec<u64>,
     /// What the target cannot hold.
     pub forecast: Forecast,
     /// Numbers of records staged.
@@ -77,10 +76,8 @@ pub struct Census {
     pub without_id: (u64, Vec<String>),
     /// The newest memories.
     pub newest: Vec<Sample>,
-    /// What the source could not read.
-    pub unreadable: Vec<Unreadable>,
-    /// How much of that there was.
-    pub unreadable_count: Tally,
+    /// What went by unstaged.
+    pub lost: Lost,
     /// Bytes of records, by kind.
     pub bytes: [u64; 2],
 }
@@ -100,7 +97,6 @@ impl Census {
             ledger: LedgerBuilder::new(dir),
             ends_of: Sorter::new(dir),
             triples: (!parallel).then(|| Sorter::new(dir)),
-            left_out: Vec::new(),
             forecast: Forecast::default(),
             counts: Counts::default(),
             types: BTreeMap::new(),
@@ -110,8 +106,7 @@ impl Census {
             unreadable_memories: Default::default(),
             without_id: Default::default(),
             newest: Vec::new(),
-            unreadable: Vec::new(),
-            unreadable_count: Tally::default(),
+            lost: Lost::default(),
             bytes: [0; 2],
         }
     }
@@ -150,8 +145,7 @@ impl Census {
         }
     }
 
-    /// Takes in a record. `None` if the filter leaves it out; else the canonical maker,
-    /// which knows about it, and what to import unless the target cannot hold it.
+    /// Takes in a record: what becomes of it.
     pub fn take(&mut self, record: Record) -> Result<Taken> {
         if !self.sieve.passes(&record) {
             return Ok(Taken::Filtered);
@@ -172,7 +166,6 @@ impl Census {
                 (Some(Box::new(record)), *changed)
             }
             Fitted::LeftOut => {
-                self.left_out.push(seq);
                 return Ok(Taken::LeftOut {
                     record: Box::new(record),
                     portable,
@@ -251,12 +244,6 @@ impl Census {
         })
     }
 
-    /// The last record is not in the stage after all.
-    pub fn not_staged(&mut self) {
-        self.next -= 1;
-        self.left_out.pop();
-    }
-
     /// Whether the filter lets a record through.
     pub fn passes(&self, record: &Record) -> bool {
         self.sieve.passes(record)
@@ -267,18 +254,8 @@ impl Census {
         self.sieve.is_open()
     }
 
-    /// Notes what could not be read.
-    pub fn unreadable(&mut self, found: Vec<Unreadable>) {
-        for one in found {
-            *self.unreadable_count.of(one.kind) += 1;
-            if self.unreadable.len() < crate::report::MOST_KEPT {
-                self.unreadable.push(one);
-            }
-        }
-    }
-
     fn count(&mut self, record: &Record) {
-        let name = memory::type_name(record, &self.canon);
+        let name = short(memory::type_name(record, &self.canon));
         let by_type = match record {
             Record::Node(_) => &mut self.types,
             Record::Relationship(_) => &mut self.relationship_types,
@@ -329,8 +306,8 @@ impl Census {
         if let Record::Node(node) = record {
             let title = Memory::of(node).title.unwrap_or_default();
             let sample = Sample {
-                id: node.key.display(),
-                title,
+                id: short_key(&node.key),
+                title: short(title),
                 updated_at,
             };
             let at = self.newest.partition_point(|n| n.updated_at >= updated_at);
@@ -366,7 +343,7 @@ pub enum Taken {
 fn note(list: &mut (u64, Vec<String>), record: &Record) {
     list.0 += 1;
     if list.1.len() < EXAMPLES {
-        list.1.push(record.key().display());
+        list.1.push(short_key(record.key()));
     }
 }
 

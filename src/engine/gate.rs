@@ -6,6 +6,7 @@ use super::compare::{self, Compared};
 use super::event::{Event, Phase};
 use super::handle::Ask;
 use super::ledger::LedgerSpool;
+use super::loss::{TOO_LARGE, TOO_LARGE_MEANS};
 use super::plan::OnConflict;
 use super::preflight::{pass, warn};
 use super::review::{Conflict, Review, Tally};
@@ -55,13 +56,17 @@ impl Run {
             let what = "memories that repeat an id get one of their own; relationships to that id lead to the first";
             forecast.lose_many("id:repeated", what, repeated.len() as u64, &repeated);
         }
-        let unreadable = census.unreadable_count.total();
-        if unreadable > 0 {
-            let places: Vec<String> = census.unreadable.iter().map(|u| u.place.clone()).collect();
-            let what = "what cannot be read in the source is left out";
-            forecast.lose_many("source:unreadable", what, unreadable, &places);
-        }
-        self.report.unreadable = census.unreadable.clone();
+        let lost = &census.lost;
+        let places: Vec<String> = lost.places.iter().map(|u| u.place.clone()).collect();
+        let what = "what cannot be read in the source is left out";
+        forecast.lose_many("source:unreadable", what, lost.unreadable.total(), &places);
+        forecast.lose_many(
+            TOO_LARGE,
+            TOO_LARGE_MEANS,
+            lost.too_large.total(),
+            &lost.examples,
+        );
+        self.report.unreadable = lost.places.clone();
         self.report.losses = forecast.losses(&self.plan.losses.accept);
         self.report.equivalences = forecast.equivalences.clone();
         let review = Review {

@@ -120,7 +120,7 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
         relationship_types: census.relationship_types,
         newest: census.newest,
         oddities: oddities.into_iter().filter(|o| o.records > 0).collect(),
-        unreadable: census.unreadable,
+        unreadable: census.lost.places,
         content_digest,
     })
 }
@@ -135,11 +135,11 @@ pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verificatio
     let (left, right) = (left?, right?);
     let (counts, lost) = (
         right.counts,
-        (left.census.unreadable, right.census.unreadable),
+        (left.census.lost.places, right.census.lost.places),
     );
-    let mut unreadable = left.census.unreadable_count;
-    unreadable.nodes += right.census.unreadable_count.nodes;
-    unreadable.relationships += right.census.unreadable_count.relationships;
+    let mut unreadable = left.census.lost.unreadable;
+    unreadable.nodes += right.census.lost.unreadable.nodes;
+    unreadable.relationships += right.census.lost.unreadable.relationships;
     let (left, right) = (left.census.ledger, right.census.ledger);
     let (mut verification, found) =
         super::blocking(move || join(&mut left.finish()?, &mut right.finish()?)).await?;
@@ -185,7 +185,7 @@ pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verif
     there(&target).await?;
     let dir = scratch()?;
     let content = read(&target, Census::plain(dir.path(), false)).await?;
-    let (counts, unreadable) = (content.counts, content.census.unreadable_count);
+    let (counts, unreadable) = (content.counts, content.census.lost.unreadable);
     let (mut verification, found) = super::blocking(move || {
         join(
             &mut LedgerFile::open(&path)?,

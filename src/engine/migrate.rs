@@ -204,7 +204,7 @@ impl Run {
                 Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::Copy,
                 Err(e) => return Err(e),
                 Ok(content) => {
-                    let unreadable = content.census.unreadable_count.total();
+                    let unreadable = content.census.lost.unreadable.total();
                     if unreadable > 0 {
                         return Err(Error::new(
                             ErrorKind::Corrupt,
@@ -256,7 +256,7 @@ impl Run {
             Err(e) if e.kind() == ErrorKind::Drifted => return Ok(None),
             Err(e) => return Err(e),
         };
-        let clean = census.unreadable_count.total() == 0
+        let clean = census.lost.unreadable.total() == 0
             && census.forecast.losses(&Default::default()).is_empty();
         let (mut present, dir) = (present.read(), self.stage_dir());
         let (census, same) = super::blocking(move || {

@@ -301,8 +301,8 @@ impl Run {
         .await?;
         drop(snapshot);
         let (unreadable, places) = (
-            content.census.unreadable_count,
-            content.census.unreadable.clone(),
+            content.census.lost.unreadable,
+            content.census.lost.places.clone(),
         );
         let mut expected = compared.expected.read();
         let (mut verification, found) = super::blocking(move || {

@@ -90,7 +90,7 @@ impl Rollback {
         )
         .await?;
         drop(snapshot);
-        let (counts, unreadable) = (content.counts, content.census.unreadable_count.total());
+        let (counts, unreadable) = (content.counts, content.census.lost.unreadable.total());
         let dir = self.sort_in.clone();
         let (doomed, others) = super::blocking(move || {
             let mut left = LedgerFile::open(&path)?;

@@ -41,7 +41,7 @@ pub async fn read_content(
     let worker = tokio::task::spawn_blocking(move || -> Result<Census> {
         let (mut done, mut last) = ([0u64; 2], None);
         while let Some((kind, page)) = received.blocking_recv() {
-            census.unreadable(page.unreadable);
+            census.lost.unreadable(page.unreadable);
             done[kind as usize] += page.records.len() as u64;
             for record in page.records {
                 if let Taken::Staged { .. } = census.take(record)? {}

@@ -1,0 +1,8 @@
+//! Runs of the engine from plan to report, on stores with the worst manners and on real
+//! files: what is moved, what is proven, what a broken run leaves, what a rollback brings
+//! back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod plain;
+mod support;
