@@ -13,7 +13,7 @@ behaviors! { "naming";
         an_opened_store_has_done_nothing;
     is_file: identity_is_the_same_through_every_spelling,
         identity_of_what_is_not_there_is_the_same_through_every_spelling,
-        a_hostile_file_name_works, a_relative_path_works;
+        a_hostile_file_name_works, a_relative_path_works, the_longest_name_works;
     has_secret: secrets_are_never_printed;
 }
 
@@ -161,6 +161,19 @@ async fn a_relative_path_works(subject: S) {
     look(&*registry::open(&absolute).unwrap())
         .await
         .assert_same(&look(&*registry::open(&address).unwrap()).await);
+}
+
+async fn the_longest_name_works(subject: S) {
+    let site = subject.site().await;
+    let path = site.path().unwrap();
+    let extension = path.extension().unwrap().to_str().unwrap();
+    let stem = "\u{e9}".repeat((255 - 1 - extension.len()) / 2);
+    let path = path.with_file_name(format!("{stem}.{extension}"));
+    let address = Address::file(subject.descriptor(), &path).unwrap();
+    let store = registry::open(&address).unwrap();
+    write(&*store, &few()).await;
+    assert!(path.exists());
+    look(&*store).await.assert_same(&Picture::of(&few()));
 }
 
 async fn secrets_are_never_printed(subject: S) {

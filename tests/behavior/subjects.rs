@@ -14,7 +14,27 @@ use std::sync::Arc;
 
 /// All of them.
 pub fn all() -> Vec<S> {
-    vec![
+    let mut all: Vec<S> = Vec::new();
+    for reference in references() {
+        all.push(Arc::new(reference));
+    }
+    for file in FILES {
+        all.push(Arc::new(file));
+    }
+    all
+}
+
+/// Stores that are files, in the states a run may find them in.
+const FILES: [File; 1] = [File {
+    name: "json",
+    kind: "json",
+    before: Before::Absent,
+    mode: WriteMode::Aside,
+    checksummed: false,
+}];
+
+fn references() -> [Reference; 5] {
+    [
         Reference::new("reference-aside", Manners::new(&[WriteMode::Aside])),
         Reference::new(
             "reference-transaction",
@@ -33,9 +53,6 @@ pub fn all() -> Vec<S> {
                 .drifting(Drift::ToldByScan),
         ),
     ]
-    .into_iter()
-    .map(|s| Arc::new(s) as S)
-    .collect()
 }
 
 /// Holds as little as a store can.
