@@ -2,4 +2,5 @@
 
 pub mod file;
 pub(crate) mod line;
+pub(crate) mod shelf;
 pub(crate) mod tag;

@@ -124,6 +124,11 @@ fn read_at(text: &[u8], depth: usize) -> Result<Value, Problem> {
     }
 }
 
+/// Undoes the tags of a value that was parsed with everything around it.
+pub(crate) fn untag(value: Value) -> Result<Value, Problem> {
+    untag_at(value, 0)
+}
+
 fn untag_at(value: Value, depth: usize) -> Result<Value, Problem> {
     if depth > MAX_DEPTH {
         return Err(TOO_DEEP);
