@@ -20,7 +20,8 @@ fn main() {
         let at = args.iter().position(|a| a == name)?;
         args.get(at + 1).cloned()
     };
-    let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let records = number("--records", 1_000_000);
     let repeat = number("--repeat", 1);
     let temporary = tempfile::tempdir().expect("a temporary folder");
@@ -42,10 +43,17 @@ fn main() {
 /// One row of each: the baseline, then each way of migrating.
 fn measure(dir: &Path, source: &Path, records: u64) {
     println!("\n{records} memories, {records} relationships");
-    println!("{:<34}{:>9}{:>8}{:>10}{:>9}", "", "wall s", "ratio", "peak MiB", "cpu s");
+    println!(
+        "{:<34}{:>9}{:>8}{:>10}{:>9}",
+        "", "wall s", "ratio", "peak MiB", "cpu s"
+    );
     let target = dir.join("target.db");
     let _ = std::fs::remove_file(&target);
-    let dump = format!("sqlite3 '{}' .dump | sqlite3 '{}'", source.display(), target.display());
+    let dump = format!(
+        "sqlite3 '{}' .dump | sqlite3 '{}'",
+        source.display(),
+        target.display()
+    );
     let baseline = run(Command::new("sh").args(["-c", &dump]));
     row("sqlite3 .dump | sqlite3", &baseline, &baseline);
     let _ = std::fs::remove_file(&target);
@@ -53,7 +61,11 @@ fn measure(dir: &Path, source: &Path, records: u64) {
     row("memferry, verified in full", &first, &baseline);
     let second = migrate(dir, source, &target, &["--verify", "full"]);
     row("memferry again, nothing to do", &second, &baseline);
-    println!("{:<34}{:>17.2}", "  first / second", first.wall.as_secs_f64() / second.wall.as_secs_f64());
+    println!(
+        "{:<34}{:>17.2}",
+        "  first / second",
+        first.wall.as_secs_f64() / second.wall.as_secs_f64()
+    );
     let _ = std::fs::remove_file(&target);
     let unverified = migrate(dir, source, &target, &["--verify", "none"]);
     row("memferry, verification off", &unverified, &baseline);
@@ -68,7 +80,10 @@ fn small(dir: &Path) {
     store::make_with(&source, 1_000, 2_000).expect("the store");
     let _ = std::fs::remove_file(&target);
     let run = migrate(dir, &source, &target, &["--verify", "full"]);
-    println!("\n1,000 memories, 2,000 relationships, verified: {:.3} s of CPU", run.cpu.as_secs_f64());
+    println!(
+        "\n1,000 memories, 2,000 relationships, verified: {:.3} s of CPU",
+        run.cpu.as_secs_f64()
+    );
     let _ = std::fs::remove_file(&target);
 }
 
@@ -96,7 +111,10 @@ fn run(command: &mut Command) -> Run {
     // GNU time tells what the standard library does not: the peak of one child.
     let figures = tempfile::NamedTempFile::new().expect("a temporary file");
     let mut timed = Command::new("/usr/bin/time");
-    timed.args(["-f", "%U %S %M", "-o"]).arg(figures.path()).arg("--");
+    timed
+        .args(["-f", "%U %S %M", "-o"])
+        .arg(figures.path())
+        .arg("--");
     timed.arg(command.get_program()).args(command.get_args());
     timed.envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
     let begun = Instant::now();
@@ -106,10 +124,19 @@ fn run(command: &mut Command) -> Run {
         .status()
         .expect("GNU time, from Debian's package `time`");
     let wall = begun.elapsed();
-    assert!(status.success(), "{command:?} failed: {status} {:?}", status.signal());
+    assert!(
+        status.success(),
+        "{command:?} failed: {status} {:?}",
+        status.signal()
+    );
     let text = std::fs::read_to_string(figures.path()).expect("the figures");
     let mut parts = text.split_whitespace().rev();
-    let mut part = || parts.next().and_then(|p| p.parse::<f64>().ok()).unwrap_or(0.0);
+    let mut part = || {
+        parts
+            .next()
+            .and_then(|p| p.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
     let (peak, system, user) = (part(), part(), part());
     Run {
         wall,

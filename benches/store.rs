@@ -27,11 +27,28 @@ CREATE INDEX idx_relationships_current ON relationships(valid_until) WHERE valid
 CREATE INDEX idx_relationships_recorded ON relationships(recorded_at);
 CREATE INDEX idx_nodes_memory ON nodes(label) WHERE label = 'Memory';";
 
-const TYPES: [&str; 6] = ["SOLVES", "CAUSES", "RELATED_TO", "DEPENDS_ON", "FOLLOWS", "USED_IN"];
+const TYPES: [&str; 6] = [
+    "SOLVES",
+    "CAUSES",
+    "RELATED_TO",
+    "DEPENDS_ON",
+    "FOLLOWS",
+    "USED_IN",
+];
 
 const WORDS: [&str; 12] = [
-    "retry", "timeout", "index", "vector", "shard", "leader", "queue", "token", "schema", "caf\\u00e9",
-    "\\\"quoted\\\"", "back\\\\slash",
+    "retry",
+    "timeout",
+    "index",
+    "vector",
+    "shard",
+    "leader",
+    "queue",
+    "token",
+    "schema",
+    "caf\\u00e9",
+    "\\\"quoted\\\"",
+    "back\\\\slash",
 ];
 
 /// A store with as many relationships as memories.
@@ -50,7 +67,12 @@ pub fn make_with(path: &Path, memories: u64, relationships: u64) -> Result<()> {
         let mut node = work.prepare("INSERT INTO nodes VALUES (?,'Memory',?,?,?)")?;
         for n in 0..memories {
             let row_time = "2026-01-02 03:04:05";
-            node.execute(params![id(n, 1), memory(n, &mut random), row_time, row_time])?;
+            node.execute(params![
+                id(n, 1),
+                memory(n, &mut random),
+                row_time,
+                row_time
+            ])?;
         }
         let mut relationship =
             work.prepare("INSERT INTO relationships VALUES (?,?,?,?,?,?,?,?,?,?)")?;
@@ -60,12 +82,24 @@ pub fn make_with(path: &Path, memories: u64, relationships: u64) -> Result<()> {
             let time = time(n);
             let properties = format!(
                 "{{\"strength\": 0.{}, \"confidence\": 0.{}, \"context\": \"{} and {} in the same service, seen twice\", \"evidence_count\": {}, \"success_rate\": null, \"created_at\": \"{time}\", \"last_validated\": \"{time}\", \"validation_count\": 0, \"counter_evidence_count\": 0, \"valid_from\": \"{time}\", \"valid_until\": null, \"recorded_at\": \"{time}\", \"invalidated_by\": null, \"id\": \"{id}\"}}",
-                random.below(1_000_000_000) + 1, random.below(1_000_000) + 1, word(&mut random), word(&mut random), n % 9,
+                random.below(1_000_000_000) + 1,
+                random.below(1_000_000) + 1,
+                word(&mut random),
+                word(&mut random),
+                n % 9,
             );
             let kind = TYPES[random.below(TYPES.len() as u64) as usize];
             relationship.execute(params![
-                id, self::id(from, 1), self::id(to, 1), kind, properties, "2026-01-02 03:04:05", time,
-                None::<String>, time, None::<String>
+                id,
+                self::id(from, 1),
+                self::id(to, 1),
+                kind,
+                properties,
+                "2026-01-02 03:04:05",
+                time,
+                None::<String>,
+                time,
+                None::<String>
             ])?;
         }
     }
@@ -82,8 +116,20 @@ fn memory(n: u64, random: &mut Random) -> String {
     let (id, time) = (id(n, 1), time(n));
     format!(
         "{{\"id\": \"{id}\", \"type\": \"solution\", \"title\": \"{} {} {n}\", \"content\": \"{content}\", \"tags\": [\"{}\", \"{}\"], \"importance\": 0.{}, \"confidence\": 0.8, \"usage_count\": {}, \"created_at\": \"{time}\", \"updated_at\": \"{time}\", \"summary\": \"{} {} {} {}\", \"effectiveness\": 0.5, \"context_project_path\": \"/home/dev/{}\", \"context_files_involved\": [\"src/{}.rs\", \"src/{}.rs\"], \"context_languages\": [\"rust\"], \"context_frameworks\": \"[]\", \"context_technologies\": [\"{}\"], \"context_git_branch\": \"main\", \"context_timestamp\": \"{time}\", \"context_session_id\": \"session-{n}\", \"context_additional_metadata\": \"{{\\\"k\\\": 1}}\", \"context_visibility\": \"project\"}}",
-        word(random), word(random), word(random), word(random), random.below(1_000_000_000) + 1, random.below(40),
-        word(random), word(random), word(random), word(random), n % 50, n % 300, n % 700, word(random),
+        word(random),
+        word(random),
+        word(random),
+        word(random),
+        random.below(1_000_000_000) + 1,
+        random.below(40),
+        word(random),
+        word(random),
+        word(random),
+        word(random),
+        n % 50,
+        n % 300,
+        n % 700,
+        word(random),
     )
 }
 
@@ -92,7 +138,15 @@ fn word(random: &mut Random) -> &'static str {
 }
 
 fn time(n: u64) -> String {
-    format!("2025-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00", n % 12 + 1, n % 28 + 1, n % 24, n % 60, n / 60 % 60, n % 1_000_000)
+    format!(
+        "2025-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00",
+        n % 12 + 1,
+        n % 28 + 1,
+        n % 24,
+        n % 60,
+        n / 60 % 60,
+        n % 1_000_000
+    )
 }
 
 /// A UUID as random as those of memorygraph: inserts are spread over the whole index.
@@ -101,7 +155,11 @@ fn id(n: u64, salt: u64) -> String {
     let (a, b) = (random.next(), random.next());
     format!(
         "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
-        a >> 32, a >> 16 & 0xffff, a & 0xfff, b >> 52, b & 0xffff_ffff_ffff
+        a >> 32,
+        a >> 16 & 0xffff,
+        a & 0xfff,
+        b >> 52,
+        b & 0xffff_ffff_ffff
     )
 }
 
