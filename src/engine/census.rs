@@ -2,9 +2,10 @@
 //! counted, once, on its way to the stage (or again from it, when a run is resumed).
 
 use super::checkpoint::Lost;
-use super::decide::Action;
+use super::compare::OLD;
+use super::decide::{Action, Decision};
 use super::filter::Sieve;
-use super::ledger::{Entry, LedgerBuilder, NO_TIME};
+use super::ledger::{Entry, LedgerBuilder, NO_TIME, power_of};
 use super::loss::{Fit, Fitted, Forecast, short, short_key};
 use super::review::Sample;
 use super::sorted::Sorter;
@@ -35,6 +36,8 @@ pub struct Staged {
     pub record: Record,
     /// Its digest.
     pub digest: Digest,
+    /// What becomes of it.
+    pub decision: Decision,
 }
 
 /// What is known of the records that went through: made while exporting, or again
@@ -180,6 +183,7 @@ impl Census {
                     seq,
                     record: fitted,
                     digest,
+                    decision: Decision::default(),
                 },
             });
         }
@@ -188,6 +192,8 @@ impl Census {
             digest,
             kind: fitted.kind(),
             seq,
+            size: power_of(fitted.size()),
+            ours: false,
             time: if self.wants_time {
                 time_of(&fitted, &self.canon)
             } else {
@@ -197,9 +203,14 @@ impl Census {
         if let Record::Relationship(r) = &fitted
             && self.ends
         {
+            let is_old = match self.sieve.since() {
+                Some(since) => since.is_after(time_of(&fitted, &self.canon)),
+                None => false,
+            };
+            let mark = if is_old { OLD } else { 0 };
             for end in [&r.from, &r.to] {
                 self.ends_of
-                    .push(keyed(Canon::key_hash(Kind::Node, end), seq))?;
+                    .push(keyed(Canon::key_hash(Kind::Node, end), seq | mark))?;
             }
             if let Some(triples) = &mut self.triples {
                 let mut hash = blake3::Hasher::new();
@@ -218,30 +229,40 @@ impl Census {
                 seq,
                 record: fitted,
                 digest,
+                decision: Decision::default(),
             },
         })
     }
 
     /// Takes in a record of the stage, as was decided: what to import, if anything.
-    pub fn take_as(&mut self, mut record: Record, action: Action) -> Result<Option<Staged>> {
-        match action {
-            Action::Drop => {
-                self.next += 1;
-                return Ok(None);
+    pub fn take_as(&mut self, mut record: Record, decision: Decision) -> Result<Option<Staged>> {
+        if decision.action == Action::Drop {
+            self.next += 1;
+            return Ok(None);
+        }
+        if let Some(ordinal) = decision.rename {
+            let key = self.canon.derive(&record, u64::from(ordinal));
+            match &mut record {
+                Record::Node(n) => n.key = key,
+                Record::Relationship(r) => r.key = key,
             }
-            Action::Rename(ordinal) => {
-                let key = self.canon.derive(&record, u64::from(ordinal));
-                match &mut record {
-                    Record::Node(n) => n.key = key,
-                    Record::Relationship(r) => r.key = key,
-                }
-            }
-            _ => {}
         }
         Ok(match self.take(record)? {
-            Taken::Staged { staged, .. } => Some(staged),
+            Taken::Staged { staged, .. } => Some(Staged {
+                decision,
+                ..staged
+            }),
             Taken::LeftOut { .. } | Taken::Filtered => None,
         })
+    }
+
+    /// Takes out what it collected for comparing.
+    pub fn collected(&mut self) -> Collected {
+        Collected {
+            ledger: std::mem::replace(&mut self.ledger, LedgerBuilder::new(&self.dir)),
+            ends: std::mem::replace(&mut self.ends_of, Sorter::new(&self.dir)),
+            triples: self.triples.take(),
+        }
     }
 
     /// Whether the filter lets a record through.
@@ -317,6 +338,16 @@ impl Census {
     }
 }
 
+/// What comparing needs of a census.
+pub struct Collected {
+    /// Staged records by key.
+    pub ledger: LedgerBuilder,
+    /// See [`Census::ends_of`].
+    pub ends: Sorter<24>,
+    /// See [`Census::triples`].
+    pub triples: Option<Sorter<24>>,
+}
+
 /// What became of a record.
 #[allow(clippy::large_enum_variant)]
 pub enum Taken {
@@ -356,7 +387,7 @@ fn keyed(key: [u8; 16], seq: u64) -> [u8; 24] {
 
 /// When a record was written, in microseconds: `updated_at` of a node, `recorded_at`
 /// of a relationship. `canon` has just digested it.
-fn time_of(record: &Record, canon: &Canon) -> i64 {
+pub fn time_of(record: &Record, canon: &Canon) -> i64 {
     let parse = |bytes: &[u8]| Instant::parse(std::str::from_utf8(bytes).ok()?);
     let found = match record {
         Record::Node(_) => match canon.text("updated_at") {

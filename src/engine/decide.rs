@@ -29,10 +29,13 @@ pub struct Decision {
     pub action: Action,
     /// It repeats a key and gets one of its own, made with this ordinal.
     pub rename: Option<u32>,
+    /// The power of two that the size of what it replaces does not exceed.
+    pub replaces: u8,
 }
 
 const SIZE: usize = 13;
 
+const REPLACE: u8 = 3;
 const RENAME: u8 = 5;
 
 /// Collects decisions in any order.
@@ -50,9 +53,14 @@ impl DecisionsBuilder {
             Action::Add => Ok(()),
             Action::Same => self.entry(seq, 1, 0),
             Action::Skip => self.entry(seq, 2, 0),
-            Action::Replace => self.entry(seq, 3, 0),
+            Action::Replace => self.replace(seq, 0),
             Action::Drop => self.entry(seq, 4, 0),
         }
+    }
+
+    /// Lets it replace something of that size, as a power of two.
+    pub fn replace(&mut self, seq: u64, size: u8) -> Result<()> {
+        self.entry(seq, REPLACE, u32::from(size))
     }
 
     /// Gives it a key of its own.
@@ -65,7 +73,10 @@ impl DecisionsBuilder {
         if let Some(ordinal) = decision.rename {
             self.rename(seq, ordinal)?;
         }
-        self.push(seq, decision.action)
+        match decision.action {
+            Action::Replace => self.replace(seq, decision.replaces),
+            action => self.push(seq, action),
+        }
     }
 
     fn entry(&mut self, seq: u64, code: u8, ordinal: u32) -> Result<()> {
@@ -165,16 +176,18 @@ fn position(entry: &[u8; SIZE]) -> u64 {
 }
 
 fn add(decision: &mut Decision, entry: &[u8; SIZE]) {
+    let mut number = [0; 4];
+    number.copy_from_slice(&entry[9..]);
+    let number = u32::from_be_bytes(number);
     match entry[8] {
         1 => decision.action = Action::Same,
         2 => decision.action = Action::Skip,
-        3 => decision.action = Action::Replace,
-        4 => decision.action = Action::Drop,
-        _ => {
-            let mut ordinal = [0; 4];
-            ordinal.copy_from_slice(&entry[9..]);
-            decision.rename = Some(u32::from_be_bytes(ordinal));
+        REPLACE => {
+            decision.action = Action::Replace;
+            decision.replaces = number.min(63) as u8;
         }
+        4 => decision.action = Action::Drop,
+        _ => decision.rename = Some(number),
     }
 }
 
@@ -189,16 +202,17 @@ mod tests {
         builder.rename(7, 3).unwrap();
         builder.push(2, Action::Drop).unwrap();
         builder.push(5, Action::Add).unwrap();
-        builder.push(7, Action::Replace).unwrap();
+        builder.replace(7, 21).unwrap();
         builder.push(8, Action::Skip).unwrap();
         let decisions = builder.finish(dir.path()).unwrap();
         let only = |action| Decision {
             action,
-            rename: None,
+            ..Decision::default()
         };
         let renamed = Decision {
             action: Action::Replace,
             rename: Some(3),
+            replaces: 21,
         };
         for _ in 0..2 {
             let mut decided = decisions.read();

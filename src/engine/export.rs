@@ -5,7 +5,7 @@
 use super::census::{Census, Staged, Taken};
 use super::checkpoint::{Checkpoint, Exported, Step};
 use super::control::Control;
-use super::decide::{Action, Decisions};
+use super::decide::{Decision, Decisions};
 use super::event::{Event, Phase};
 use super::events::Events;
 use super::home::RunFolder;
@@ -310,6 +310,19 @@ fn send(feed: &mut Option<mpsc::Sender<Vec<Staged>>>, batch: Vec<Staged>) {
 /// Records handed on at a time.
 const HANDED: usize = 1_000;
 
+/// Opens a stage that is whole, or says that it is not: a damaged one would lack records.
+pub fn open_stage(path: &Path) -> Result<ArchiveReader> {
+    let stage = ArchiveReader::open(path)?;
+    match stage.is_finished() && stage.damage().is_empty() {
+        true => Ok(stage),
+        false => Err(
+            Error::new(ErrorKind::Corrupt, "the stage of this run is damaged")
+                .with("file", path.display())
+                .remedy("Roll the run back, or start it again with --restart."),
+        ),
+    }
+}
+
 /// Takes a census of what is staged, under decisions made before, handing it on until
 /// nobody wants more.
 pub fn recount(
@@ -326,11 +339,11 @@ pub fn recount(
         }
         for n in 0..stage.load(frame)? {
             let record = stage.loaded_record(n)?;
-            let action = match &mut decided {
+            let decision = match &mut decided {
                 Some(decided) => decided.of(census.next)?,
-                None => Action::Add,
+                None => Decision::default(),
             };
-            batch.extend(census.take_as(record, action)?);
+            batch.extend(census.take_as(record, decision)?);
             if batch.len() == HANDED
                 && !then(std::mem::replace(&mut batch, Vec::with_capacity(HANDED)))
             {

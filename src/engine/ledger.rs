@@ -18,6 +18,14 @@ const RELATIONSHIP: u64 = 1 << 63;
 /// Marks what a run writes itself.
 const OURS: u64 = 1 << 62;
 
+/// Where the size stands beside the position.
+const SIZE_AT: u32 = 56;
+
+/// The power of two that a size does not exceed.
+pub fn power_of(size: usize) -> u8 {
+    size.max(1).next_power_of_two().trailing_zeros().min(63) as u8
+}
+
 /// A record's line in a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -27,8 +35,10 @@ pub struct Entry {
     pub digest: Digest,
     /// Which kind.
     pub kind: Kind,
-    /// Position in the stage or the scan, below 2^62.
+    /// Position in the stage or the scan, below 2^56.
     pub seq: u64,
+    /// The power of two that its size in bytes does not exceed.
+    pub size: u8,
     /// In what a target shall hold: whether the run puts it there, so that `seq` is its
     /// position in the stage.
     pub ours: bool,
@@ -51,7 +61,8 @@ impl Entry {
             Kind::Relationship => RELATIONSHIP,
         };
         let ours = if self.ours { OURS } else { 0 };
-        out[64..72].copy_from_slice(&(self.seq | kind | ours).to_be_bytes());
+        let size = u64::from(self.size & 63) << SIZE_AT;
+        out[64..72].copy_from_slice(&(self.seq | size | kind | ours).to_be_bytes());
         out[72..].copy_from_slice(&self.time.to_be_bytes());
         out
     }
@@ -74,7 +85,8 @@ impl Entry {
                 0 => Kind::Node,
                 _ => Kind::Relationship,
             },
-            seq: seq & !(RELATIONSHIP | OURS),
+            seq: seq & ((1 << SIZE_AT) - 1),
+            size: (seq >> SIZE_AT) as u8 & 63,
             ours: seq & OURS != 0,
             time: i64::from_be_bytes(part(bytes, 72)),
         }

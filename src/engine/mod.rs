@@ -9,6 +9,7 @@ mod control;
 mod decide;
 mod event;
 mod events;
+mod explain;
 mod export;
 mod filter;
 mod gate;
