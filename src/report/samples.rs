@@ -58,7 +58,7 @@ fn check(name: &str, title: &str, verdict: Verdict, evidence: &str, remedy: Opti
         evidence: evidence.into(),
         remedy: remedy.map(str::to_owned),
         examples: Vec::new(),
-        ms: 12,
+        ms: 120,
     }
 }
 

@@ -9,6 +9,9 @@ use crate::report::summary::{Left, left_behind, nodes, sum};
 use crate::report::words::{self, Nodes, number};
 use crate::report::{Check, Outcome, Report, Side};
 
+/// Milliseconds from which the time of a check is worth saying.
+const WORTH_SAYING: u64 = 100;
+
 /// The page of a report.
 pub(in crate::report) fn page(report: &Report) -> Page<'_> {
     let took = report.ended_at.saturating_sub(report.started_at).max(0);
@@ -323,7 +326,10 @@ fn check(check: &Check) -> Item {
         state: check.verdict.into(),
         title: check.title.clone(),
         detail: check.evidence.clone(),
-        aside: words::duration(check.ms),
+        aside: match check.ms {
+            0..WORTH_SAYING => String::new(),
+            ms => words::duration(ms),
+        },
         notes,
     }
 }
@@ -408,7 +414,7 @@ fn next(report: &Report) -> Section<'static> {
         _ => {}
     }
     commands.push(("see this again", format!("memferry report {run}")));
-    let page = format!("memferry report {run} --format html > {run}.html");
+    let page = format!("memferry report {run} --format html --output {run}.html");
     commands.push(("as a page", page));
     Section {
         id: "next",
