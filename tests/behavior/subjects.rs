@@ -25,10 +25,11 @@ pub fn all() -> Vec<S> {
 }
 
 /// Stores that are files, in the states a run may find them in.
-const FILES: [File; 4] = [
+const FILES: [File; 5] = [
     File::new("sqlite-new", "sqlite", WriteMode::Aside),
     File::new("sqlite-no-bytes", "sqlite", WriteMode::Transaction).before(Before::NoBytes),
     File::new("sqlite-filled", "sqlite", WriteMode::Transaction).before(Before::Filled),
+    File::new("archive", "archive", WriteMode::Aside).checksummed(),
     File::new("json", "json", WriteMode::Aside),
 ];
 
@@ -211,7 +212,6 @@ impl File {
         Self { before, ..self }
     }
 
-    #[allow(dead_code)]
     const fn checksummed(self) -> Self {
         Self {
             checksummed: true,
