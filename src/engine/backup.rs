@@ -176,7 +176,9 @@ async fn read_back(path: PathBuf, content: String) -> Result<()> {
     super::blocking(move || {
         let dir = scratch(&path);
         let mut census = Census::plain(&dir, false);
-        recount(&mut ArchiveReader::open(&path)?, &mut census, None, |_| true)?;
+        recount(&mut ArchiveReader::open(&path)?, &mut census, None, |_| {
+            true
+        })?;
         match census.ledger.spool(&dir)?.content == content {
             true => Ok(()),
             false => Err(Error::new(

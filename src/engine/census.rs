@@ -248,10 +248,7 @@ impl Census {
             }
         }
         Ok(match self.take(record)? {
-            Taken::Staged { staged, .. } => Some(Staged {
-                decision,
-                ..staged
-            }),
+            Taken::Staged { staged, .. } => Some(Staged { decision, ..staged }),
             Taken::LeftOut { .. } | Taken::Filtered => None,
         })
     }

@@ -42,6 +42,9 @@ pub struct Checkpoint {
     pub content_before: Option<String>,
     /// The last batch that is durable in the target (journal mode).
     pub acknowledged: u64,
+    /// It is being rolled back from where it was not known whether it had published.
+    #[serde(default)]
+    pub uncertain: bool,
     /// Where the backup is.
     pub backup: Option<String>,
 }
@@ -133,6 +136,7 @@ impl Checkpoint {
             target_before: None,
             content_before: None,
             acknowledged: 0,
+            uncertain: false,
             backup: None,
         }
     }

@@ -110,7 +110,10 @@ impl Control {
     }
 
     fn bucket(&self) -> MutexGuard<'_, Bucket> {
-        self.inner.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets that the run shall stop, or pause, so that its rollback can work.
@@ -205,6 +208,9 @@ pub fn is_pause(error: &Error) -> bool {
 
 /// Whether the connection is gone, so that what was open on it may be opened again.
 pub fn is_lost(error: &Error) -> bool {
-    error.kind() == ErrorKind::Unreachable
-        || error.is_temporary() && error.kind() != ErrorKind::Interrupted
+    match error.kind() {
+        ErrorKind::Unreachable => true,
+        ErrorKind::Interrupted | ErrorKind::Conflict | ErrorKind::Drifted => false,
+        _ => error.is_temporary(),
+    }
 }

@@ -204,11 +204,7 @@ impl Events {
             for (code, count) in inner.alike.iter().filter(|(_, n)| **n > MOST_ALIKE) {
                 warnings.push(format!("{} more of the sort {code:?}", count - MOST_ALIKE));
             }
-            (
-                inner.checks.clone(),
-                warnings,
-                inner.phases.clone(),
-            )
+            (inner.checks.clone(), warnings, inner.phases.clone())
         })
     }
 }

@@ -175,9 +175,7 @@ impl RunFolder {
     pub fn report(&self) -> Result<Option<Report>> {
         let path = self.dir.join("report.json");
         match std::fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|e| Error::internal("").because(e)),
+            Ok(text) => crate::report::json::read(&text).map(Some),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", &path, e)),
         }
@@ -188,11 +186,20 @@ impl RunFolder {
         if self.dir.join("active").exists() && self.take().is_err() {
             return Ok(RunStatus::Active);
         }
-        let step = Checkpoint::load(self)?.map(|c| c.step);
-        Ok(match (step, self.report()) {
-            (Some(Step::Over), Ok(Some(report))) => RunStatus::Finished(report.outcome),
-            _ => RunStatus::Unfinished,
-        })
+        if Checkpoint::load(self)?.is_none_or(|c| c.step != Step::Over) {
+            return Ok(RunStatus::Unfinished);
+        }
+        match self.report()? {
+            Some(report) => Ok(RunStatus::Finished(report.outcome)),
+            None => Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("run {} is over and its report is gone", self.name),
+            )
+            .remedy(format!(
+                "Forget it with `memferry runs remove {}`.",
+                self.name
+            ))),
+        }
     }
 
     /// Where its events are.

@@ -54,6 +54,9 @@ pub struct Import {
     pub written: Written,
     /// What somebody else put meanwhile where this run was to write, and that stays.
     pub theirs: LedgerBuilder,
+    /// Records, by kind, that are the same only because an earlier part of the run wrote
+    /// them.
+    pub met_again: [u64; 2],
     seq: u64,
     done: [u64; 2],
     bytes: [u64; 2],
@@ -116,6 +119,7 @@ impl Import {
             events,
             written: Written::default(),
             theirs: LedgerBuilder::new(sort_in),
+            met_again: [0; 2],
             done: [0; 2],
             bytes: [0; 2],
             canon: Canon::new(),
@@ -125,6 +129,19 @@ impl Import {
     /// How the target is written.
     pub fn mode(&self) -> WriteMode {
         self.request.mode
+    }
+
+    /// Forgets an earlier attempt that the target has undone.
+    pub async fn begin_again(&mut self) -> Result<()> {
+        if let Some(mut journal) = self.journal.take() {
+            let journal = super::blocking(move || {
+                journal.clear()?;
+                Ok(journal)
+            });
+            self.journal = Some(journal.await?);
+            self.seq = 0;
+        }
+        Ok(())
     }
 
     /// Imports what comes, to the end.
@@ -142,6 +159,9 @@ impl Import {
                 self.done[kind as usize] += 1;
                 self.bytes[kind as usize] += size as u64;
                 match one.decision.action {
+                    Action::Same if self.met_again[kind as usize] > 0 => {
+                        self.met_again[kind as usize] -= 1;
+                    }
                     Action::Same => *self.written.same.of(kind) += 1,
                     Action::Skip => *self.written.skipped.of(kind) += 1,
                     action => {

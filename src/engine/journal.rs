@@ -261,7 +261,9 @@ impl JournalReader {
             ErrorKind::Corrupt,
             format!("the undo journal {} is damaged", self.path.display()),
         )
-        .remedy("What this run wrote cannot be taken back from it; restore the target from its backup.")
+        .remedy(
+            "What this run wrote cannot be taken back from it; restore the target from its backup.",
+        )
     }
 
     /// Where the last whole entry ends, and its number: all entries are read and checked.

@@ -114,6 +114,11 @@ impl LedgerBuilder {
         self.sorter.push(entry.to_bytes())
     }
 
+    /// Whether it has no entries.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Sorted by key, then digest.
     pub fn finish(self) -> Result<Ledger> {
         Ok(Ledger {
@@ -138,7 +143,6 @@ pub struct LedgerSpool {
     pub content: String,
 }
 
-#[allow(clippy::len_without_is_empty)]
 impl LedgerSpool {
     /// Entries in order of key, written to an unnamed file in `dir`.
     pub fn write(dir: &Path, mut next: impl FnMut() -> Result<Option<Entry>>) -> Result<Self> {
@@ -154,11 +158,6 @@ impl LedgerSpool {
             spool,
             content: content.finish(),
         })
-    }
-
-    /// How many entries.
-    pub fn len(&self) -> u64 {
-        self.spool.len()
     }
 
     /// From the start.

@@ -140,8 +140,7 @@ pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verificatio
     unreadable.nodes += right.census.lost.unreadable.nodes;
     unreadable.relationships += right.census.lost.unreadable.relationships;
     let (left, right) = (left.census.ledger, right.census.ledger);
-    let joined =
-        super::blocking(move || join(&mut left.finish()?, &mut right.finish()?)).await?;
+    let joined = super::blocking(move || join(&mut left.finish()?, &mut right.finish()?)).await?;
     let (mut verification, found) = (joined.verification, joined.found);
     verification.level = "full".into();
     verification.counts = counts;
@@ -154,7 +153,9 @@ pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verificatio
         verification.differences = told.collect();
     }
     for (side, lost) in [("source: ", lost.0), ("target: ", lost.1)] {
-        verification.differences.extend(explain::unreadable(lost, side));
+        verification
+            .differences
+            .extend(explain::unreadable(lost, side));
     }
     Ok(verification)
 }

@@ -134,7 +134,11 @@ impl Fit {
 
     /// A record as the target can hold it. `canon` has just digested it.
     pub fn fit(&self, record: &Record, canon: &Canon, forecast: &mut Forecast) -> Fitted {
-        if self.to.max_record.is_some_and(|most| record.size() as u64 > most) {
+        if self
+            .to
+            .max_record
+            .is_some_and(|most| record.size() as u64 > most)
+        {
             forecast.lose(TOO_LARGE, TOO_LARGE_MEANS, record.key());
             return Fitted::LeftOut;
         }

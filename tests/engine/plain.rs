@@ -41,7 +41,9 @@ async fn into_an_empty_target_and_into_one_that_holds_records() {
         assert_eq!(digest(&from.store()).await, digest(&empty.store()).await);
         assert_eq!(report.backup, None);
 
-        let own = (100..120).map(memory).chain([link(900, &id(100), &id(101))]);
+        let own = (100..120)
+            .map(memory)
+            .chain([link(900, &id(100), &id(101))]);
         let fuller = filled(modes, own.chain([memory(3), link(3, &id(3), &id(4))]));
         let bench = bench();
         let report = bench.migrate(&from, &fuller).await;
