@@ -2,7 +2,7 @@
 //! on it.
 
 use super::census::{Census, Taken};
-use super::control::Control;
+use super::control::{Control, is_lost};
 use super::event::{Event, Phase};
 use super::events::{Events, now_ms};
 use super::export::recount;
@@ -16,7 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// Times that it is made anew after the connection was lost.
+const ATTEMPTS: u32 = 3;
 
 /// A backup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,12 +58,23 @@ pub(super) async fn backup_told(
         Some(path) => path,
         None => new_name(home, store.address().kind())?,
     };
-    match write(store, &path, Consistency::InPlace, (events, control)).await {
-        Err(e) if e.kind() == ErrorKind::Drifted => {
-            events.note("the store was written to meanwhile; backing up from a copy");
-            write(store, &path, Consistency::Copy, (events, control)).await?;
+    let mut how = Consistency::InPlace;
+    for attempt in 1.. {
+        match write(store, &path, how, (events, control)).await {
+            Err(e) if e.kind() == ErrorKind::Drifted && how == Consistency::InPlace => {
+                events.note("the store was written to meanwhile; backing up from a copy");
+                how = Consistency::Copy;
+            }
+            Err(e) if is_lost(&e) && attempt < ATTEMPTS => {
+                events.note(format!("the backup begins again: {e}"));
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                control.check()?;
+            }
+            done => {
+                done?;
+                break;
+            }
         }
-        done => done?,
     }
     step("backup-written");
     let checked = path.clone();

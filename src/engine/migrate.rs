@@ -1,8 +1,9 @@
 //! The phases of a migration, in their order, and where one that was broken off goes on.
 
 use super::census::{Census, Staged};
-use super::checkpoint::Step;
+use super::checkpoint::{Checkpoint, Step};
 use super::compare::{Compared, Sides, Terms, compare};
+use super::control::is_lost;
 use super::decide::Decisions;
 use super::event::Phase;
 use super::export::{Export, open_stage, recount};
@@ -23,6 +24,7 @@ use crate::report::{Check, Outcome, Verdict};
 use crate::store::archive::{Header, Origin};
 use crate::store::{Consistency, Description, Prepared, Store, WriteMode, WriteRequest, Writer};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -254,79 +256,106 @@ impl Run {
             true => Consistency::Copy,
             false => Consistency::InPlace,
         };
-        for _ in 0..READINGS {
-            let fingerprint = self.stores.source.fingerprint().await?;
-            if self.checkpoint.source.as_ref() != Some(&fingerprint) {
-                let begun = self.checkpoint.export.take().is_some();
-                if begun || self.checkpoint.step == Step::Staged {
-                    self.events.warn(
-                        "source-changed",
-                        "the source was changed since the run was broken off; reading it again",
-                    );
-                }
-                self.checkpoint.source = Some(fingerprint);
-            }
-            self.checkpoint.step = Step::Exporting;
-            let isolated = self
-                .stores
-                .source
-                .descriptor()
-                .capabilities
-                .isolated_snapshots;
-            let snapshot = self.stores.source.snapshot(how).await?;
-            let (feed, overlapped) = self.overlap(sieve, prepared).await?;
-            let origin = Origin {
-                kind: self.stores.source.address().kind().to_owned(),
-                address: self.stores.source.address().to_string(),
-                layout: self.report.source.description.layout.clone(),
-            };
-            let export = Export {
-                snapshot,
-                may_drift: how == Consistency::InPlace && !isolated,
-                stage: self.stage(),
-                header: Header::new(origin),
-                folder: self.folder.clone(),
-                checkpoint: self.checkpoint.clone(),
-                census: self.census(sieve),
-                feed,
-                events: self.events.clone(),
-                control: self.control.clone(),
-            };
-            match export.run().await {
-                Ok((census, checkpoint)) => {
-                    self.checkpoint = checkpoint;
-                    self.events.end(Phase::Export, true);
-                    return Ok((census, overlapped));
-                }
-                Err(e) => {
-                    self.stop_overlapped(overlapped).await;
-                    if e.kind() != ErrorKind::Drifted {
-                        return Err(e);
-                    }
+        let mut last = drifting("source");
+        for reading in 0..READINGS {
+            match self.export_once(sieve, prepared, how).await {
+                Err(e) if e.kind() == ErrorKind::Drifted => {
                     self.events.warn(
                         "drifted",
                         "the source was written to while it was read; reading a copy of it",
                     );
                     how = Consistency::Copy;
-                    // What was read belongs to no one picture.
-                    self.checkpoint.export = None;
-                    self.checkpoint.source = None;
-                    let (stage, checkpoint) = (self.stage(), self.checkpoint.clone());
+                    last = drifting("source");
+                    self.forget_stage().await?;
+                }
+                Err(e) if is_lost(&e) && reading + 1 < READINGS => {
+                    self.events
+                        .warn("lost", format!("{e}; going on with the source"));
                     let folder = self.folder.clone();
-                    super::blocking(move || {
-                        checkpoint.save(&folder)?;
-                        match std::fs::remove_file(&stage) {
-                            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                                Err(Error::io("remove", &stage, e))
-                            }
-                            _ => Ok(()),
-                        }
-                    })
-                    .await?;
+                    let loaded = super::blocking(move || Checkpoint::load(&folder)).await?;
+                    if let Some(loaded) = loaded {
+                        self.checkpoint.export = loaded.export;
+                        self.checkpoint.lost = loaded.lost;
+                    }
+                    last = e;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    self.control.check()?;
+                }
+                done => {
+                    let (census, checkpoint, overlapped) = done?;
+                    self.checkpoint = checkpoint;
+                    self.events.end(Phase::Export, true);
+                    return Ok((census, overlapped));
                 }
             }
         }
-        Err(drifting("source"))
+        Err(last)
+    }
+
+    async fn export_once(
+        &mut self,
+        sieve: &Sieve,
+        prepared: Option<&Prepared>,
+        how: Consistency,
+    ) -> Result<(Census, Checkpoint, Option<Overlapped>)> {
+        let fingerprint = self.stores.source.fingerprint().await?;
+        if self.checkpoint.source.as_ref() != Some(&fingerprint) {
+            let begun = self.checkpoint.export.take().is_some();
+            if begun || self.checkpoint.step == Step::Staged {
+                self.events.warn(
+                    "source-changed",
+                    "the source was changed since the run was broken off; reading it again",
+                );
+            }
+            self.checkpoint.source = Some(fingerprint);
+        }
+        self.checkpoint.step = Step::Exporting;
+        let source = self.stores.source.clone();
+        let isolated = source.descriptor().capabilities.isolated_snapshots;
+        let snapshot = source.snapshot(how).await?;
+        let (feed, overlapped) = self.overlap(sieve, prepared).await?;
+        let origin = Origin {
+            kind: source.address().kind().to_owned(),
+            address: source.address().to_string(),
+            layout: self.report.source.description.layout.clone(),
+        };
+        let export = Export {
+            snapshot,
+            may_drift: how == Consistency::InPlace && !isolated,
+            stage: self.stage(),
+            header: Header::new(origin),
+            folder: self.folder.clone(),
+            checkpoint: self.checkpoint.clone(),
+            census: self.census(sieve),
+            feed,
+            events: self.events.clone(),
+            control: self.control.clone(),
+        };
+        match export.run().await {
+            Ok((census, checkpoint)) => Ok((census, checkpoint, overlapped)),
+            Err(e) => {
+                self.stop_overlapped(overlapped).await;
+                Err(e)
+            }
+        }
+    }
+
+    /// What was read belongs to no one picture.
+    async fn forget_stage(&mut self) -> Result<()> {
+        self.checkpoint.export = None;
+        self.checkpoint.source = None;
+        let (stage, checkpoint) = (self.stage(), self.checkpoint.clone());
+        let folder = self.folder.clone();
+        super::blocking(move || {
+            checkpoint.save(&folder)?;
+            match std::fs::remove_file(&stage) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(Error::io("remove", &stage, e))
+                }
+                _ => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Starts importing what is exported, if nobody can see the target before all of it
@@ -340,7 +369,11 @@ impl Run {
         if !aside || !sieve.is_open() || self.plan.write.dry_run || self.ask == super::Ask::Always {
             return Ok((None, None));
         }
-        let mut import = self.importer(WriteMode::Aside).await?;
+        let mut import = match self.importer(WriteMode::Aside).await {
+            // There will be another chance, once all is staged.
+            Err(e) if is_lost(&e) => return Ok((None, None)),
+            import => import?,
+        };
         let (feed, fed) = mpsc::channel(2);
         self.events.begin(Phase::Import);
         let overlapped = tokio::spawn(async move {

@@ -86,7 +86,7 @@ impl Run {
                 )
                 .temporary()
                 .remedy("Repeat the command: it goes on from the stage."),
-                Err(e) if prepared.mode == WriteMode::Journal || self.written => return Err(e),
+                Err(e) if self.written => return Err(e),
                 Err(e) if is_pause(&e) => {
                     self.events
                         .note("paused: the target is let go of; what is staged stays");

@@ -4,7 +4,7 @@
 
 use super::census::Census;
 use super::checkpoint::Step;
-use super::control::Control;
+use super::control::{Control, is_lost};
 use super::event::Phase;
 use super::events::Events;
 use super::filter::Sieve;
@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::Outcome;
 use crate::store::{Consistency, Fingerprint, Prepared, Store};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a survey found.
 pub enum Surveyed {
@@ -151,15 +152,20 @@ impl Reading {
         store: &Arc<dyn Store>,
         census: Census,
     ) -> Result<(Fingerprint, Content)> {
-        let mut how = Consistency::InPlace;
+        let (mut how, mut last) = (Consistency::InPlace, None);
         for _ in 0..READINGS {
             let fingerprint = store.fingerprint().await?;
             match self.once(store, census.anew(), how).await {
                 Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::Copy,
+                Err(e) if is_lost(&e) => {
+                    last = Some(e);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    self.control.check()?;
+                }
                 read => return Ok((fingerprint, read?)),
             }
         }
-        Err(drifting("target"))
+        Err(last.unwrap_or_else(|| drifting("target")))
     }
 
     async fn once(

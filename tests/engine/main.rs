@@ -4,5 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod faults;
+mod filters;
+mod interruption;
+mod meanwhile;
 mod plain;
+mod policies;
+mod rollback;
 mod support;

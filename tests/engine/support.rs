@@ -9,6 +9,7 @@ use memferry::store::{Address, Store, WriteMode, registry};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 pub const ASIDE: &[WriteMode] = &[WriteMode::Aside, WriteMode::Transaction];
 pub const TRANSACTION: &[WriteMode] = &[WriteMode::Transaction];
@@ -21,12 +22,36 @@ pub const MODES: [&[WriteMode]; 4] = [ASIDE, TRANSACTION, JOURNAL, BOTH];
 pub struct Bench {
     pub dir: tempfile::TempDir,
     pub home: Home,
+    ticks: Option<tokio::task::JoinHandle<()>>,
 }
 
+/// One in which the clock, which must be stopped, runs a thousand times faster: patience
+/// costs no time. It would stand still by itself while a blocking thread waits.
 pub fn bench() -> Bench {
+    let ticks = tokio::spawn(async {
+        loop {
+            std::thread::sleep(Duration::from_micros(200));
+            tokio::time::advance(Duration::from_millis(200)).await;
+        }
+    });
+    let mut bench = real_time();
+    bench.ticks = Some(ticks);
+    bench
+}
+
+pub fn real_time() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::new(dir.path().join("state"));
-    Bench { dir, home }
+    let ticks = None;
+    Bench { dir, home, ticks }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(ticks) = self.ticks.take() {
+            ticks.abort();
+        }
+    }
 }
 
 /// A place under a name that no other test has.
@@ -185,10 +210,15 @@ impl Bench {
 
 #[track_caller]
 pub fn ended(report: &Report, outcome: Outcome) {
+    let verified = report.verification.as_ref().map(|v| {
+        let mut keys: Vec<_> = v.differences.iter().map(|d| (d.mark, &d.key)).collect();
+        keys.truncate(10);
+        (v.same, keys)
+    });
     assert_eq!(
         report.outcome, outcome,
-        "{}\nfailure: {:#?}\nwarnings: {:#?}\nverification: {:#?}",
-        report.summary, report.failure, report.warnings, report.verification
+        "{}\nfailure: {:?}\nwarnings: {:?}\nverified: {verified:?}\nrollback: {:?}",
+        report.summary, report.failure, report.warnings, report.rollback
     );
 }
 
