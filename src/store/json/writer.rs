@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Export;
 
 impl Form for Export {
+    const MAX_RECORD: Option<usize> = Some(super::snapshot::MAX_RECORD);
+
     fn write(&self, shelf: &Shelf, aside: &Path, origin: Option<&str>) -> Result<()> {
         let mut out = Output {
             out: BufWriter::with_capacity(256 << 10, file::create_private(aside)?),

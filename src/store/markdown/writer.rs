@@ -32,6 +32,8 @@ pub(super) fn not_read() -> Error {
 }
 
 impl Form for Folder {
+    const MAX_RECORD: Option<usize> = None;
+
     fn write(&self, shelf: &Shelf, aside: &Path, _origin: Option<&str>) -> Result<()> {
         let mut folder = fs::DirBuilder::new();
         folder

@@ -4,7 +4,7 @@
 
 use super::file::{self, blocking};
 use super::shelf::Shelf;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Key, Kind, Record};
 use crate::store::{Applied, Batch, Snapshot, WriteRequest, Writer};
 use async_trait::async_trait;
@@ -16,6 +16,9 @@ const SHELF_MARK: &str = "-rows";
 
 /// A format that is made of a shelf of records. Everything in it blocks.
 pub(crate) trait Form: Send + 'static {
+    /// Largest record, by [`Record::size`].
+    const MAX_RECORD: Option<usize>;
+
     /// Makes the whole at a path where nothing is.
     fn write(&self, shelf: &Shelf, aside: &Path, origin: Option<&str>) -> Result<()>;
 
@@ -104,6 +107,8 @@ impl<F: Form> Writer for Building<F> {
     async fn apply(&mut self, batch: &Batch) -> Result<Applied> {
         let batch = batch.clone();
         self.with(move |work| {
+            let changed = batch.changes.iter().filter_map(|c| c.after.as_ref());
+            changed.map(too_large::<F>).collect::<Result<()>>()?;
             work.written = false;
             work.shelf.apply(&batch)
         })
@@ -134,6 +139,18 @@ impl<F: Form> Writer for Building<F> {
 
     async fn abandon(&mut self) -> Result<()> {
         self.end().await
+    }
+}
+
+/// Refuses a record beyond the limit of the format.
+fn too_large<F: Form>(record: &Record) -> Result<()> {
+    match F::MAX_RECORD {
+        Some(max) if record.size() > max => Err(Error::new(
+            ErrorKind::TooLarge,
+            format!("the record is larger than {} MiB", max >> 20),
+        )
+        .with("id", record.key().display())),
+        _ => Ok(()),
     }
 }
 
