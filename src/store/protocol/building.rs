@@ -107,8 +107,8 @@ impl<F: Form> Writer for Building<F> {
     async fn apply(&mut self, batch: &Batch) -> Result<Applied> {
         let batch = batch.clone();
         self.with(move |work| {
-            let changed = batch.changes.iter().filter_map(|c| c.after.as_ref());
-            changed.map(too_large::<F>).collect::<Result<()>>()?;
+            let mut changed = batch.changes.iter().filter_map(|c| c.after.as_ref());
+            changed.try_for_each(too_large::<F>)?;
             work.written = false;
             work.shelf.apply(&batch)
         })
