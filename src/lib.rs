@@ -4,10 +4,12 @@
 //! - [`model`]: what moves.
 //! - [`store`]: what it moves between.
 //! - [`mapping`]: foreign shapes to memories.
+//! - [`config`]: defaults, saved stores, secrets, paths.
 //! - [`error`]: the one error type.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod mapping;
