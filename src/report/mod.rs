@@ -1,6 +1,8 @@
 //! What a run did and what it proved: the report, kept as `report.json` and rendered
 //! by one file per format.
 
+pub mod inert;
+
 use crate::engine::{Phase, Plan, Review, Tally};
 use crate::error::{Error, ErrorKind};
 use crate::model::Kind;

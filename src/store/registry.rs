@@ -1,17 +1,18 @@
 //! Every kind of store, one line each.
 
-use super::{Address, Descriptor, Store};
+use super::{Address, Descriptor, Store, reference};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 /// All kinds, in the order people see them.
 pub static STORES: &[&Descriptor] = &[];
 
-/// The kind with that name or scheme.
+/// The kind with that name or scheme. The reference store is found only by a process
+/// that made a place of it, and is never listed.
 pub fn find(name: &str) -> Option<&'static Descriptor> {
-    STORES
-        .iter()
-        .copied()
+    let listed = STORES.iter().copied();
+    listed
+        .chain(reference::descriptor())
         .find(|d| d.kind == name || d.schemes.contains(&name))
 }
 
