@@ -70,7 +70,7 @@ pub struct Tally {
 impl Tally {
     /// Both.
     pub fn total(&self) -> u64 {
-        self.nodes + self.relationships
+        self.nodes.saturating_add(self.relationships)
     }
 
     /// The number of a kind, to be changed.

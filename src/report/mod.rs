@@ -1,7 +1,12 @@
 //! What a run did and what it proved: the report, kept as `report.json` and rendered
 //! by one file per format.
 
+pub mod difference;
 pub mod inert;
+mod summary;
+pub mod words;
+
+pub use summary::{compared, summary};
 
 use crate::engine::{Phase, Plan, Review, Tally};
 use crate::error::{Error, ErrorKind};
