@@ -8,7 +8,6 @@ mod table;
 
 mod completions;
 mod doctor;
-mod inspect;
 mod man;
 mod schema;
 mod stores;
@@ -102,7 +101,6 @@ fn run(cli: Cli, output: &Output) -> Result<Code> {
 
 async fn dispatch(command: Command, context: &Context<'_>) -> Result<Code> {
     match command {
-        Command::Inspect(args) => inspect::run(&args, context).await,
         Command::Stores(args) => stores::run(&args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         _ => Err(Error::internal("not here yet")),
