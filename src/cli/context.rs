@@ -4,8 +4,9 @@
 use super::args::{self, Files};
 use super::output::Output;
 use crate::config::{self, Config, Env, Found, Paths, Secret, Side};
-use crate::engine::Home;
+use crate::engine::{Home, StoreRef};
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::text;
 use crate::report::words::shell;
 use crate::store::{Address, Setting, Store, registry};
 use std::sync::Arc;
@@ -102,18 +103,27 @@ impl<'a> Context<'a> {
                 }
                 None => Err(Error::new(
                     ErrorKind::Unsupported,
-                    format!("{} is a kind of store that memferry cannot read", named(&holding)),
+                    format!(
+                        "{} is a kind of store that memferry cannot read",
+                        named(&holding)
+                    ),
                 )
                 .remedy("Name another source with --from.")),
             },
             [] => Err(Error::new(
                 ErrorKind::NotFound,
-                format!("no store of memorygraph holds memories; looked at {}", named(&looked)),
+                format!(
+                    "no store of memorygraph holds memories; looked at {}",
+                    named(&looked)
+                ),
             )
             .remedy("Name the source with --from, for example --from sqlite:PATH.")),
             _ => Err(Error::new(
                 ErrorKind::Usage,
-                format!("there are two stores that may hold memories: {}", named(&holding)),
+                format!(
+                    "there are two stores that may hold memories: {}",
+                    named(&holding)
+                ),
             )
             .remedy("Say which with --from, or with MEMORY_BACKEND.")),
         }
@@ -135,6 +145,20 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// How reports are drawn on standard output.
+    pub fn look(&self, verbose: bool) -> text::Look {
+        let data = self.out.data;
+        text::Look {
+            marks: data.marks,
+            colour: data.color,
+            columns: match data.terminal {
+                true => self.out.width(),
+                false => text::Look::default().columns,
+            },
+            verbose,
+        }
+    }
+
     /// A command to be printed: absolute, quoted, and meaning the same state directory.
     pub fn command(&self, words: &[&str]) -> String {
         let mut all = vec!["memferry".to_owned()];
@@ -149,4 +173,20 @@ impl<'a> Context<'a> {
         }
         all.join(" ")
     }
+}
+
+/// The address a plan has, without what it does not say.
+pub fn address_of(store: &StoreRef) -> Result<Address> {
+    let Some(descriptor) = registry::find(&store.kind) else {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("there is no kind of store called {:?}", store.kind),
+        )
+        .remedy("`memferry stores` lists the kinds."));
+    };
+    let mut address = Address::new(descriptor);
+    for (name, value) in &store.settings {
+        address = address.set(name, value)?;
+    }
+    Ok(address)
 }

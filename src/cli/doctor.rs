@@ -20,7 +20,9 @@ pub async fn run(json: Json, context: &Context<'_>) -> Result<Code> {
     let mut checks = vec![
         check("program", "memferry", || Ok(program())),
         check("config", "Configuration", || config(context)),
-        check("state-dir", "State directory", || state_dir(&context.paths.state_dir)),
+        check("state-dir", "State directory", || {
+            state_dir(&context.paths.state_dir)
+        }),
         check("room", "Free room", || room(&context.paths.state_dir)),
         check("runs", "Runs", || runs(context)),
     ];
@@ -130,14 +132,13 @@ fn state_dir(dir: &Path) -> Result<Finding> {
 
 fn room(dir: &Path) -> Result<Finding> {
     let Some(there) = dir.ancestors().find(|d| d.is_dir()) else {
-        return Err(Error::new(ErrorKind::NotFound, "no folder of that path exists"));
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "no folder of that path exists",
+        ));
     };
     let free = free_room(there)?;
-    let mut finding = Finding::good(format!(
-        "{} in {}",
-        words::bytes(free),
-        there.display()
-    ));
+    let mut finding = Finding::good(format!("{} in {}", words::bytes(free), there.display()));
     if free < LITTLE_ROOM {
         finding.remedy = Some(
             "A run stages its source there and keeps backups: free some room, or choose another \

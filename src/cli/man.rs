@@ -48,7 +48,10 @@ fn page() -> Result<String> {
 
 /// A command with its usage, options and commands below.
 fn section(roff: &mut Roff, command: &Command) {
-    let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
+    let name = command
+        .get_bin_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
     roff.control("SS", [name.as_str()]);
     if let Some(about) = command.get_about() {
         roff.text([format!("{about}.").into()]);
@@ -61,7 +64,11 @@ fn section(roff: &mut Roff, command: &Command) {
     for argument in command.get_arguments().filter(shown) {
         let values = argument.get_value_names().unwrap_or_default();
         let takes = argument.get_action().takes_values();
-        let value = values.iter().map(|v| v.as_str()).collect::<Vec<_>>().join(" ");
+        let value = values
+            .iter()
+            .map(|v| v.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
         let mut head = Vec::new();
         if let Some(short) = argument.get_short() {
             head.push(format!("-{short}"));
@@ -75,7 +82,10 @@ fn section(roff: &mut Roff, command: &Command) {
         if head.is_empty() {
             head.push(value);
         }
-        let mut help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let mut help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let choices: Vec<_> = argument
             .get_possible_values()
             .iter()
@@ -98,19 +108,34 @@ its kind), a kind of store in its usual place (sqlite), or the name of a profile
 config.toml. A kind wins over a profile of the same name. memferry stores lists the kinds.";
 
 const EXIT: &[(&str, &str)] = &[
-    ("0", "Done and verified, or a dry run that found nothing in the way."),
-    ("1", "Refused: the command is wrong, a check failed, or it was not confirmed. Nothing was written."),
-    ("2", "Failed. The target is as before, or what is not is named."),
+    (
+        "0",
+        "Done and verified, or a dry run that found nothing in the way.",
+    ),
+    (
+        "1",
+        "Refused: the command is wrong, a check failed, or it was not confirmed. Nothing was written.",
+    ),
+    (
+        "2",
+        "Failed. The target is as before, or what is not is named.",
+    ),
     ("3", "Finished with differences."),
     ("4", "Interrupted; memferry resume goes on."),
 ];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("MEMFERRY_STATE_DIR, MEMFERRY_CONFIG_DIR", "As --state-dir and --config."),
+    (
+        "MEMFERRY_STATE_DIR, MEMFERRY_CONFIG_DIR",
+        "As --state-dir and --config.",
+    ),
     (
         "MEMFERRY_FROM_PASSWORD, MEMFERRY_TO_PASSWORD",
         "Secrets of the source and the target, here their password; with _FILE behind, a file that holds it.",
     ),
-    ("MEMORY_BACKEND, MEMORY_SQLITE_PATH, …", "As memorygraph reads them, to find its store."),
+    (
+        "MEMORY_BACKEND, MEMORY_SQLITE_PATH, …",
+        "As memorygraph reads them, to find its store.",
+    ),
     ("NO_COLOR", "If set and not empty, no colours."),
 ];

@@ -2,15 +2,28 @@
 //! It only asks and tells; what is done is done by the engine.
 
 mod args;
+mod confirm;
 mod context;
+mod drive;
 mod output;
+mod progress;
+mod signals;
 mod table;
+mod tail;
 
+mod backups;
 mod completions;
+mod demo;
 mod doctor;
+mod inspect;
 mod man;
+mod migrate;
+mod resume;
+mod runs;
 mod schema;
 mod stores;
+mod switch;
+mod verify;
 
 pub use args::Cli;
 pub use context::Context;
@@ -95,14 +108,45 @@ fn run(cli: Cli, output: &Output) -> Result<Code> {
         .map_err(|e| Error::new(ErrorKind::Io, "cannot start threads").because(e))?;
     let code = runtime.block_on(dispatch(command, &context));
     // A thread that waits for the disk or a person must not keep the program alive.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(std::time::Duration::from_millis(300));
     code
 }
 
 async fn dispatch(command: Command, context: &Context<'_>) -> Result<Code> {
     match command {
+        Command::Migrate(args) => migrate::migrate(&args, context).await,
+        Command::Export(args) => migrate::export(&args, context).await,
+        Command::Import(args) => migrate::import(&args, context).await,
+        Command::Run(args) => migrate::run(&args, context).await,
+        Command::Resume(args) => resume::resume(&args, context).await,
+        Command::Rollback(args) => resume::rollback(&args, context).await,
+        Command::Demo(args) => demo::run(&args, context).await,
+        Command::Backups(args) if args.restores() => backups::backups(&args, context).await,
+        other => until_stopped(looking(other, context)).await,
+    }
+}
+
+/// Commands that start no run: a signal ends them where they are, and what they keep
+/// in temporary files goes with them.
+async fn looking(command: Command, context: &Context<'_>) -> Result<Code> {
+    match command {
+        Command::Verify(args) => verify::verify(&args, context).await,
+        Command::Diff(args) => verify::diff(&args, context).await,
+        Command::Runs(args) => runs::runs(&args, context),
+        Command::Report(args) => runs::report(&args, context),
+        Command::Inspect(args) => inspect::run(&args, context).await,
         Command::Stores(args) => stores::run(&args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
-        _ => Err(Error::internal("not here yet")),
+        Command::Backup(args) => backups::backup(&args, context).await,
+        Command::Backups(args) => backups::backups(&args, context).await,
+        _ => Err(Error::internal("a command without its code")),
+    }
+}
+
+async fn until_stopped(work: impl Future<Output = Result<Code>>) -> Result<Code> {
+    let mut signals = signals::Signals::new()?;
+    tokio::select! {
+        code = work => code,
+        () = signals.next() => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
     }
 }

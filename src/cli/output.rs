@@ -55,7 +55,9 @@ impl Look {
     fn of(terminal: bool, env: crate::config::Env) -> Self {
         let set = |name: &str| env(name).filter(|v| !v.is_empty());
         let terminal = terminal && set("TERM").is_none_or(|t| t != "dumb");
-        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"));
         let utf8 = locale.is_some_and(|l| {
             let l = l.to_ascii_lowercase();
             l.contains("utf-8") || l.contains("utf8")
@@ -128,7 +130,9 @@ impl Output {
             return;
         }
         let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
         if let Err(error) = written {
             state.gone = true;
             if error.kind() != io::ErrorKind::BrokenPipe {
@@ -167,7 +171,9 @@ impl Output {
     /// Words that cannot be shown are not worth failing for.
     fn put(&self, text: &str) {
         let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        let _ = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
     }
 
     /// An error: what is wrong, then what to do.
@@ -200,9 +206,9 @@ impl Output {
     pub fn finish(&self) -> Result<()> {
         match self.state.borrow_mut().failed.take() {
             None => Ok(()),
-            Some(cause) => Err(
-                Error::new(ErrorKind::Io, "cannot write to standard output").because(cause),
-            ),
+            Some(cause) => {
+                Err(Error::new(ErrorKind::Io, "cannot write to standard output").because(cause))
+            }
         }
     }
 }

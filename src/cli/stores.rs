@@ -163,7 +163,10 @@ fn lacks(capabilities: &Capabilities) -> Vec<&'static str> {
         (labels != Labels::One, "nodes with several labels"),
         (ids == Ids::Any, "ids that are no text"),
         (!unique_ids, "repeated ids"),
-        (id_beside_properties, "an id that differs from the property id"),
+        (
+            id_beside_properties,
+            "an id that differs from the property id",
+        ),
         (dangling, "relationships without both ends"),
         (parallel, "parallel relationships"),
         (self_loops, "relationships of a node with itself"),
@@ -187,7 +190,17 @@ fn lacks(capabilities: &Capabilities) -> Vec<&'static str> {
 
 fn show_kinds(all: &[Kind], context: &Context<'_>) -> Result<()> {
     let look = context.out.data;
-    let mut table = Table::new(look, &["kind", "name", "can be", "written", "file names", "what it is"]);
+    let mut table = Table::new(
+        look,
+        &[
+            "kind",
+            "name",
+            "can be",
+            "written",
+            "file names",
+            "what it is",
+        ],
+    );
     for kind in all {
         let can_be = match (kind.source, kind.target) {
             (true, true) => "source, target",
@@ -216,7 +229,11 @@ fn show_kinds(all: &[Kind], context: &Context<'_>) -> Result<()> {
         let mut lacks = kind.lacks.join(", ");
         if let Some(most) = kind.max_record {
             let limit = format!("records above {}", words::bytes(most));
-            lacks = [lacks, limit].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(", ");
+            lacks = [lacks, limit]
+                .into_iter()
+                .filter(|s| !s.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ");
         }
         if lacks.is_empty() {
             lacks = "nothing; it holds every record".to_owned();
@@ -262,14 +279,19 @@ pub async fn found(context: &Context<'_>) -> Result<Vec<FoundStore>> {
     }
     for (name, profile) in &config.profiles {
         let told_by = format!("profile {name}");
-        push(&mut all, look_at(profile.address.clone(), told_by, context, &config).await);
+        push(
+            &mut all,
+            look_at(profile.address.clone(), told_by, context, &config).await,
+        );
     }
     Ok(all)
 }
 
 /// One store is listed once, whatever tells of it.
 fn push(all: &mut Vec<FoundStore>, store: FoundStore) {
-    let known = all.iter_mut().find(|s| s.kind == store.kind && s.address == store.address);
+    let known = all
+        .iter_mut()
+        .find(|s| s.kind == store.kind && s.address == store.address);
     match known {
         Some(known) => known.told_by += &format!(", {}", store.told_by),
         None => all.push(store),
@@ -348,13 +370,20 @@ fn show_found(all: &[FoundStore], context: &Context<'_>) {
     let mut text = String::new();
     for store in all {
         let (mark, state, remedy) = store.state();
-        text += &format!("{} {}\n", look.sign(mark), look.bold(&look.safe(&store.address)));
+        text += &format!(
+            "{} {}\n",
+            look.sign(mark),
+            look.bold(&look.safe(&store.address))
+        );
         text += &format!("    {}\n", look.safe(&state));
         let mut more = Vec::new();
         if let Some(d) = &store.description {
             more.extend(d.bytes.map(words::bytes));
             more.extend(d.changed_at.map(|at| {
-                format!("last change {}", words::moment(at.saturating_mul(1_000), now, &zone))
+                format!(
+                    "last change {}",
+                    words::moment(at.saturating_mul(1_000), now, &zone)
+                )
             }));
         }
         more.push(format!("told by {}", store.told_by));

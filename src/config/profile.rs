@@ -90,7 +90,11 @@ impl Profile {
             Value::Boolean(true) => "yes".to_owned(),
             Value::Boolean(false) => "no".to_owned(),
             other => {
-                let what = format!("the value of {} is a TOML {}", key.get_ref(), other.type_str());
+                let what = format!(
+                    "the value of {} is a TOML {}",
+                    key.get_ref(),
+                    other.type_str()
+                );
                 return Err(mistake(
                     &value,
                     &what,

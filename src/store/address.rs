@@ -73,13 +73,14 @@ impl Address {
             Some(descriptor) => Self::new(descriptor).set("path", text),
             None => {
                 let kinds: Vec<_> = registry::STORES.iter().map(|d| d.kind).collect();
-                Err(
-                    usage(format!(
-                        "{:?} does not say which kind of store it is",
-                        without_login(text)
-                    ))
-                    .remedy(format!("Write KIND:PATH, with one of {}.", kinds.join(", "))),
-                )
+                Err(usage(format!(
+                    "{:?} does not say which kind of store it is",
+                    without_login(text)
+                ))
+                .remedy(format!(
+                    "Write KIND:PATH, with one of {}.",
+                    kinds.join(", ")
+                )))
             }
         }
     }
@@ -89,14 +90,12 @@ impl Address {
         let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
         match scheme.filter(|s| descriptor.schemes.contains(s)) {
             Some(scheme) => Self::parse_url(descriptor, scheme, &uri[scheme.len() + 1..]),
-            None => Err(usage(format!(
-                "that is no URI of {}",
-                descriptor.title
-            ))
-            .remedy(format!(
-                "It begins with one of {}.",
-                descriptor.schemes.join("://, ") + "://"
-            ))),
+            None => Err(
+                usage(format!("that is no URI of {}", descriptor.title)).remedy(format!(
+                    "It begins with one of {}.",
+                    descriptor.schemes.join("://, ") + "://"
+                )),
+            ),
         }
     }
 

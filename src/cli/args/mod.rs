@@ -5,7 +5,7 @@ mod run;
 mod store;
 
 pub use run::{Choose, Drive, Safety, Selection, Writing};
-pub use store::{Ends, source, target};
+pub use store::{Ends, can, source, target};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
@@ -71,19 +71,25 @@ pub struct Json {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Move memories from one store to another
-    #[command(after_help = "Without --from, the source is memorygraph's own store, found as memorygraph finds it.")]
+    #[command(
+        after_help = "Without --from, the source is memorygraph's own store, found as memorygraph finds it."
+    )]
     Migrate(Migrate),
     /// Run a saved plan
     Run(RunPlan),
     /// Go on with a run that was broken off
     Resume(Resume),
     /// Take back what a run wrote
-    #[command(after_help = "Only what the run added is removed and only what it changed is restored. \
-                            Records that somebody changed since are left alone and named.")]
+    #[command(
+        after_help = "Only what the run added is removed and only what it changed is restored. \
+                            Records that somebody changed since are left alone and named."
+    )]
     Rollback(Rollback),
     /// Check a past run again, or compare two stores
-    #[command(after_help = "With nothing or a RUN: is the target still what the run left?\n\
-                            With two STOREs: do they hold the same records, field by field?")]
+    #[command(
+        after_help = "With nothing or a RUN: is the target still what the run left?\n\
+                            With two STOREs: do they hold the same records, field by field?"
+    )]
     Verify(Verify),
     /// Show every difference between two stores
     Diff(Diff),
@@ -358,6 +364,13 @@ pub struct Backups {
     /// As JSON.
     #[command(flatten)]
     pub json: Json,
+}
+
+impl Backups {
+    /// Whether it starts a run.
+    pub fn restores(&self) -> bool {
+        matches!(self.command, Some(BackupsCommand::Restore(_)))
+    }
 }
 
 /// Commands of `backups`.

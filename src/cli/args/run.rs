@@ -179,6 +179,9 @@ pub struct Safety {
     /// Drop an unfinished run of the same plan and begin anew
     #[arg(long)]
     pub restart: bool,
+    /// Read the source from a private copy from the start, not only once it changes
+    #[arg(long)]
+    pub source_copy: bool,
 }
 
 /// What is shown of a run.

@@ -30,9 +30,6 @@ pub struct Ends {
     /// URI of a target that is a server
     #[arg(long, value_name = "URI", conflicts_with = "to_path", value_hint = ValueHint::Url)]
     pub to_uri: Option<String>,
-    /// Let the source's server make a copy of the graph to read from
-    #[arg(long)]
-    pub source_copy: bool,
 }
 
 /// One end, as its three flags say.
@@ -86,7 +83,9 @@ impl End<'_> {
                     ErrorKind::Usage,
                     format!("{flag} {name} already says which store"),
                 )
-                .remedy(format!("Leave out {flag}-path and {flag}-uri, or give {flag} a kind.")));
+                .remedy(format!(
+                    "Leave out {flag}-path and {flag}-uri, or give {flag} a kind."
+                )));
             }
             return resolve(name, config, env).map(Some);
         };
@@ -94,7 +93,11 @@ impl End<'_> {
             (Some(path), _) if descriptor.shape == Shape::Server => {
                 return Err(Error::new(
                     ErrorKind::Usage,
-                    format!("{} is a server and has no path {}", descriptor.title, path.display()),
+                    format!(
+                        "{} is a server and has no path {}",
+                        descriptor.title,
+                        path.display()
+                    ),
                 )
                 .remedy(format!("Say where it is with {flag}-uri.")));
             }
@@ -131,7 +134,10 @@ fn kind(name: &str) -> Result<Option<&'static Descriptor>> {
 
 /// A file, by the ending of its name.
 fn by_ending(path: &Path) -> Result<Address> {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    let ending = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
     let ending = ending.to_ascii_lowercase();
     let mut kinds = registry::STORES.iter();
     match kinds.find(|d| d.extensions.contains(&ending.as_str())) {
@@ -191,8 +197,9 @@ pub fn can(address: Address, which: fn(&Descriptor) -> bool, what: &str) -> Resu
         return Ok(address);
     }
     let title = address.descriptor().title;
-    Err(
-        Error::new(ErrorKind::Unsupported, format!("{title} cannot be a {what}"))
-            .remedy("`memferry stores` lists what each kind can be."),
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("{title} cannot be a {what}"),
     )
+    .remedy("`memferry stores` lists what each kind can be."))
 }
