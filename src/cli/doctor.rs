@@ -109,25 +109,29 @@ fn config(context: &Context<'_>) -> Result<Finding> {
     }))
 }
 
-/// Writes as a run would, and takes it back.
+/// Writes as a run would, and takes it back; makes no folder.
 fn state_dir(dir: &Path) -> Result<Finding> {
-    let made = !dir.exists();
-    private_dir(dir)?;
-    let probe = tempfile::NamedTempFile::new_in(dir)
-        .and_then(|file| file.as_file().sync_all())
-        .map_err(|cause| {
-            let error = Error::io("write in", dir, cause);
-            match error.what_to_do() {
-                Some(_) => error,
-                None => error.remedy("Choose another folder with --state-dir."),
-            }
-        });
-    if made {
-        // Only what this check made; a folder above it may be somebody's.
-        let _ = std::fs::remove_dir(dir);
+    use rustix::fs::{Access, access};
+    let elsewhere =
+        |error: Error| error.remedy("Mend that, or choose another folder with --state-dir.");
+    if dir.is_dir() {
+        private_dir(dir)?;
+        tempfile::NamedTempFile::new_in(dir)
+            .and_then(|file| file.as_file().sync_all())
+            .map_err(|cause| elsewhere(Error::io("write in", dir, cause)))?;
+        return Ok(Finding::good(format!("{} can be written", dir.display())));
     }
-    probe?;
-    Ok(Finding::good(format!("{} can be written", dir.display())))
+    let above = dir.ancestors().find(|d| d.exists()).unwrap_or(dir);
+    if !above.is_dir() {
+        let what = format!("{} is not a folder", above.display());
+        return Err(elsewhere(Error::new(ErrorKind::Denied, what)));
+    }
+    access(above, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|errno| elsewhere(Error::io("write in", above, errno.into())))?;
+    Ok(Finding::good(format!(
+        "{} will be made when it is needed",
+        dir.display()
+    )))
 }
 
 fn room(dir: &Path) -> Result<Finding> {

@@ -86,13 +86,10 @@ fn section(roff: &mut Roff, command: &Command) {
             .get_help()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let choices: Vec<_> = argument
-            .get_possible_values()
-            .iter()
-            .map(|v| v.get_name().to_owned())
-            .collect();
-        if takes && !choices.is_empty() {
-            help += &format!(": {}", choices.join(", "));
+        let names = argument.get_possible_values();
+        if takes && !names.is_empty() && !argument.is_hide_possible_values_set() {
+            let names: Vec<_> = names.iter().map(|v| v.get_name().to_owned()).collect();
+            help += &format!(": {}", names.join(", "));
         }
         roff.control("TP", []);
         roff.text([bold(head.join(", "))]);

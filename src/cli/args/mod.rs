@@ -254,8 +254,8 @@ pub enum RunsCommand {
 pub struct Report {
     /// Name of the run or the start of it; without it, the latest
     pub run: Option<String>,
-    /// Its form
-    #[arg(long, value_enum, default_value_t)]
+    /// Its form: text, json, markdown or html
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     pub format: Format,
     /// Write it to a new file
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -62,8 +62,9 @@ impl Selection {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "How they are written")]
 pub struct Writing {
-    /// What happens to a record that the target has with other content [default: skip]
-    #[arg(long, value_enum, value_name = "POLICY")]
+    /// What happens to a record that the target has with other content: skip (it stays),
+    /// overwrite, newest (the one updated later stays) or fail [default: skip]
+    #[arg(long, value_enum, value_name = "POLICY", hide_possible_values = true)]
     pub on_conflict: Option<Policy>,
     /// The same as --on-conflict skip
     #[arg(long, hide = true, conflicts_with = "on_conflict")]
