@@ -186,7 +186,7 @@ async fn restore(args: &Restore, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     let source = archive(&args.backup, context)?;
     let target = match &args.to {
-        Some(word) => args::target(word, &config, context.env())?,
+        Some(word) => args::target(word, &config)?,
         None => {
             let path = source.path();
             let known = all(context)?.backups.into_iter().find(|b| b.path == path);

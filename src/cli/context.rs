@@ -64,7 +64,7 @@ impl<'a> Context<'a> {
     /// The store that STORE means, or memorygraph's own.
     pub async fn source(&self, word: Option<&str>, config: &Config) -> Result<Arc<dyn Store>> {
         let address = match word {
-            Some(word) => args::source(word, config, self.env())?,
+            Some(word) => args::source(word, config)?,
             None => self.default_source(config).await?,
         };
         self.open(address, Side::From, config)

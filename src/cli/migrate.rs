@@ -16,8 +16,8 @@ use std::path::Path;
 /// `migrate`.
 pub async fn migrate(args: &Migrate, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
-    let target = args.ends.target(&config, context.env())?;
-    let source = match args.ends.source(&config, context.env())? {
+    let target = args.ends.target(&config)?;
+    let source = match args.ends.source(&config)? {
         Some(source) => source,
         None => context.default_source(&config).await?,
     };
@@ -37,7 +37,7 @@ pub async fn migrate(args: &Migrate, context: &Context<'_>) -> Result<Code> {
 pub async fn export(args: &Export, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     Job {
-        source: args::source(&args.store, &config, context.env())?,
+        source: args::source(&args.store, &config)?,
         target: Address::parse(&args.file)?,
         selection: Some(&args.selection),
         writing: &args.writing,
@@ -53,7 +53,7 @@ pub async fn import(args: &Import, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     Job {
         source: Address::parse(&args.file)?,
-        target: args::target(&args.store, &config, context.env())?,
+        target: args::target(&args.store, &config)?,
         selection: Some(&args.selection),
         writing: &args.writing,
         choose: &args.choose,

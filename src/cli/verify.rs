@@ -53,7 +53,7 @@ async fn compare(
 ) -> Result<Code> {
     let config = context.config()?;
     let open = |word: &str, side| -> Result<Arc<dyn Store>> {
-        let address = args::source(word, &config, context.env())?;
+        let address = args::source(word, &config)?;
         context.open(address, side, &config)
     };
     let (a, b) = (open(first, Side::From)?, open(second, Side::To)?);

@@ -224,12 +224,6 @@ fn places(env: Env, which: impl Fn(&Backend) -> bool) -> Result<Vec<Found>> {
         .collect()
 }
 
-/// Where memorygraph keeps this kind of store, for an address that does not say.
-pub fn usual_path(kind: &str, env: Env) -> Option<String> {
-    let backend = BACKENDS.iter().find(|b| b.name == kind)?;
-    backend.path(env).map(|(path, _)| path)
-}
-
 /// The variables that make memorygraph use that store; `None` if it cannot. Without
 /// secrets.
 pub fn switch_to(address: &Address) -> Option<Vec<(&'static str, String)>> {

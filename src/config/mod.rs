@@ -11,7 +11,7 @@ mod secret;
 
 pub use file::{Config, save_profile};
 pub use memorygraph::{
-    Backend, Found, backends, current_backend, default_stores, found, switch_to, usual_path,
+    Backend, Found, backends, current_backend, default_stores, found, switch_to,
 };
 pub use paths::{Paths, private_dir};
 pub use profile::{Profile, SecretRef};

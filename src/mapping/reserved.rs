@@ -384,7 +384,7 @@ fn base64(value: &Value) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::store::Labels;
     use proptest::prelude::*;
@@ -403,7 +403,7 @@ mod tests {
         ..Capabilities::EVERYTHING
     };
 
-    fn any_text() -> impl Strategy<Value = Text> {
+    pub(crate) fn any_text() -> impl Strategy<Value = Text> {
         prop_oneof![
             4 => "[a-z~/_]{0,3}".prop_map(Text::from),
             1 => Just(Text::from(PROPERTY)),
@@ -415,7 +415,7 @@ mod tests {
         ]
     }
 
-    fn any_value() -> impl Strategy<Value = Value> {
+    pub(crate) fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
@@ -436,7 +436,7 @@ mod tests {
         })
     }
 
-    fn any_map() -> impl Strategy<Value = Map> {
+    pub(crate) fn any_map() -> impl Strategy<Value = Map> {
         prop::collection::vec((any_text(), any_value()), 0..6).prop_map(Map::from_pairs)
     }
 

@@ -155,7 +155,7 @@ impl Address {
                 continue;
             }
             let from_env = setting.env.iter().find_map(|name| env(name));
-            match from_env.or_else(|| setting.default.map(str::to_owned)) {
+            match from_env.or_else(|| setting.default.map(|value| at_home(setting, value, env))) {
                 Some(value) => {
                     check(setting, &value)?;
                     self.settings.insert(setting.name, value);
@@ -260,6 +260,24 @@ fn without_login(text: &str) -> String {
     match text.split_once("://").zip(text.rsplit_once('@')) {
         Some(((scheme, _), (_, host))) => format!("{scheme}://…@{host}"),
         None => text.to_owned(),
+    }
+}
+
+/// A default, with `~` for the home folder resolved. Only here: a `~` that somebody
+/// wrote is a name like any other, as it is to memorygraph.
+fn at_home(setting: &Setting, value: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
+    let home = || {
+        env("HOME").filter(|home| !home.is_empty()).or_else(|| {
+            let dirs = directories::BaseDirs::new()?;
+            dirs.home_dir().to_str().map(str::to_owned)
+        })
+    };
+    match (setting.kind, value.strip_prefix("~/")) {
+        (SettingKind::Path, Some(rest)) => match home() {
+            Some(home) => format!("{}/{rest}", home.trim_end_matches('/')),
+            None => value.to_owned(),
+        },
+        _ => value.to_owned(),
     }
 }
 

@@ -11,7 +11,7 @@ END = datetime(2026, 11, 20, 17, 30, tzinfo=timezone.utc)
 
 PROJECTS = {
     "orders": dict(
-        project_path="/home/mara/work/orders-api",
+        project_path="/home/mara/code/orders-api",
         languages=["python", "sql"],
         frameworks=["fastapi", "sqlalchemy"],
         technologies=["postgresql", "redis"],
@@ -20,7 +20,7 @@ PROJECTS = {
         visibility="team",
     ),
     "web": dict(
-        project_path="/home/mara/work/harbor-web",
+        project_path="/home/mara/code/harbor-web",
         languages=["typescript"],
         frameworks=["react", "vite"],
         technologies=["playwright"],

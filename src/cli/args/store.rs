@@ -2,7 +2,7 @@
 //! `to`), or one word. A word is a kind, else an address, else a profile, so that no
 //! profile can change what a kind means.
 
-use crate::config::{self, Config, Env};
+use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Address, Descriptor, Shape, registry};
 use clap::{Args, ValueHint};
@@ -42,25 +42,25 @@ struct End<'a> {
 
 impl Ends {
     /// The source, if anything names one.
-    pub fn source(&self, config: &Config, env: Env) -> Result<Option<Address>> {
+    pub fn source(&self, config: &Config) -> Result<Option<Address>> {
         End {
             flag: "--from",
             name: self.from.as_deref(),
             path: self.from_path.as_deref(),
             uri: self.from_uri.as_deref(),
         }
-        .address(config, env)
+        .address(config)
     }
 
     /// The target.
-    pub fn target(&self, config: &Config, env: Env) -> Result<Address> {
+    pub fn target(&self, config: &Config) -> Result<Address> {
         let end = End {
             flag: "--to",
             name: self.to.as_deref(),
             path: self.to_path.as_deref(),
             uri: self.to_uri.as_deref(),
         };
-        end.address(config, env)?.ok_or_else(|| {
+        end.address(config)?.ok_or_else(|| {
             Error::new(ErrorKind::Usage, "nothing says where to")
                 .remedy("Name the target with --to, for example --to sqlite:new.db.")
         })
@@ -68,7 +68,7 @@ impl Ends {
 }
 
 impl End<'_> {
-    fn address(&self, config: &Config, env: Env) -> Result<Option<Address>> {
+    fn address(&self, config: &Config) -> Result<Option<Address>> {
         let flag = self.flag;
         let Some(name) = self.name else {
             return match (self.path, self.uri) {
@@ -87,7 +87,7 @@ impl End<'_> {
                     "Leave out {flag}-path and {flag}-uri, or give {flag} a kind."
                 )));
             }
-            return resolve(name, config, env).map(Some);
+            return resolve(name, config).map(Some);
         };
         let address = match (self.path, self.uri) {
             (Some(path), _) if descriptor.shape == Shape::Server => {
@@ -110,7 +110,8 @@ impl End<'_> {
             }
             (Some(path), _) => Address::file(descriptor, path)?,
             (None, Some(uri)) => Address::parse_as(descriptor, uri)?,
-            (None, None) => in_usual_place(descriptor, env)?,
+            // Where its own program keeps it, once completed.
+            (None, None) => Address::new(descriptor),
         };
         Ok(Some(address))
     }
@@ -150,19 +151,10 @@ fn by_ending(path: &Path) -> Result<Address> {
     }
 }
 
-/// A store of that kind where its own program keeps it.
-fn in_usual_place(descriptor: &'static Descriptor, env: Env) -> Result<Address> {
-    let address = Address::new(descriptor);
-    match config::usual_path(descriptor.kind, env) {
-        Some(path) if descriptor.shape == Shape::File => address.set("path", &path),
-        _ => Ok(address),
-    }
-}
-
 /// The store that one word means: a kind, else an address, else a profile.
-fn resolve(word: &str, config: &Config, env: Env) -> Result<Address> {
+fn resolve(word: &str, config: &Config) -> Result<Address> {
     if let Some(descriptor) = kind(word)? {
-        return in_usual_place(descriptor, env);
+        return Ok(Address::new(descriptor));
     }
     let no_address = match Address::parse(word) {
         Ok(address) => return Ok(address),
@@ -182,13 +174,13 @@ fn resolve(word: &str, config: &Config, env: Env) -> Result<Address> {
 }
 
 /// The store that a command's STORE names, as a source.
-pub fn source(word: &str, config: &Config, env: Env) -> Result<Address> {
-    can(resolve(word, config, env)?, |d| d.source, "source")
+pub fn source(word: &str, config: &Config) -> Result<Address> {
+    can(resolve(word, config)?, |d| d.source, "source")
 }
 
 /// The store that a command's STORE names, as a target.
-pub fn target(word: &str, config: &Config, env: Env) -> Result<Address> {
-    can(resolve(word, config, env)?, |d| d.target, "target")
+pub fn target(word: &str, config: &Config) -> Result<Address> {
+    can(resolve(word, config)?, |d| d.target, "target")
 }
 
 /// The address, if its kind can be that.

@@ -140,11 +140,15 @@ pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
 
 fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
     let bytes = text.as_bytes();
-    let mut from = 0;
     let plain =
         |b: u8| b >= 0x20 && b != b'"' && b != b'\\' && (b < 0x7F || !style.ascii && b > 0x7F);
-    for (at, c) in text.char_indices().filter(|(at, _)| !plain(bytes[*at])) {
+    let mut from = 0;
+    while let Some(run) = bytes[from..].iter().position(|b| !plain(*b)) {
+        let at = from + run;
         out.extend_from_slice(&bytes[from..at]);
+        let Some(c) = text[at..].chars().next() else {
+            return;
+        };
         from = at + c.len_utf8();
         match c {
             '"' => out.extend_from_slice(b"\\\""),

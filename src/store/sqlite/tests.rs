@@ -1,0 +1,806 @@
+//! Tests of the whole store, on files.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::DESCRIPTOR;
+use crate::error::ErrorKind;
+use crate::model::{
+    Canon, Digest, Key, Kind, Map, Node, Properties, Record, Relationship, Row, Text, Value,
+};
+use crate::store::{
+    Address, Applied, Batch, Change, Consistency, Limit, Snapshot, Store, Unreadable, WriteMode,
+    WriteRequest, Writer,
+};
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+/// A fixture, with what stands beside it, in a folder of its own.
+fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    for side in ["", "-wal", "-shm", "-journal"] {
+        let from = fixture(&format!("{name}{side}"));
+        if from.exists() {
+            std::fs::copy(from, folder.path().join(format!("{name}{side}"))).unwrap();
+        }
+    }
+    let path = folder.path().join(name);
+    (folder, path)
+}
+
+fn store(path: &Path) -> Arc<dyn Store> {
+    let address = Address::file(&DESCRIPTOR, path).unwrap();
+    (DESCRIPTOR.open)(address).unwrap()
+}
+
+type Read = (Vec<Record>, Vec<Unreadable>);
+
+async fn read_with(snapshot: &mut dyn Snapshot, limit: Limit) -> crate::error::Result<Read> {
+    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+    for kind in Kind::BOTH {
+        let mut after = None;
+        loop {
+            let page = snapshot.scan(kind, after.as_ref(), limit).await?;
+            assert!(page.records.len() <= limit.rows + 1);
+            assert!(page.records.iter().all(|r| r.kind() == kind));
+            records.extend(page.records);
+            unreadable.extend(page.unreadable);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    snapshot.finish().await?;
+    Ok((records, unreadable))
+}
+
+async fn read(path: &Path) -> Vec<Record> {
+    let mut snapshot = store(path).snapshot(Consistency::InPlace).await.unwrap();
+    let (records, unreadable) = read_with(&mut *snapshot, Limit::PAGE).await.unwrap();
+    assert_eq!(unreadable, []);
+    records
+}
+
+fn digests(records: &[Record]) -> Vec<Digest> {
+    let mut canon = Canon::new();
+    records.iter().map(|r| canon.digest(r)).collect()
+}
+
+/// What is in a folder: names, bytes, times of change.
+fn trace(folder: &Path) -> BTreeMap<String, (Vec<u8>, std::time::SystemTime)> {
+    let own = std::fs::metadata(folder).unwrap().modified().unwrap();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        (name, (std::fs::read(&path).unwrap(), modified))
+    });
+    files.chain([(".".to_owned(), (Vec::new(), own))]).collect()
+}
+
+fn additions(seq: u64, records: &[Record]) -> Batch {
+    let changes = records.iter().map(|record| Change {
+        kind: record.kind(),
+        key: record.key().clone(),
+        before: None,
+        after: Some(record.clone()),
+    });
+    Batch {
+        seq,
+        changes: changes.collect(),
+    }
+}
+
+async fn open_writer(path: &Path) -> Box<dyn Writer> {
+    let store = store(path);
+    let mode = store.prepare().await.unwrap().mode;
+    let request = WriteRequest {
+        mode,
+        run: "run-1".into(),
+        origin: None,
+    };
+    store.writer(&request).await.unwrap()
+}
+
+/// Writes records as a run does, each batch twice.
+async fn write(path: &Path, records: &[Record]) {
+    let mut writer = open_writer(path).await;
+    for (i, some) in records.chunks(100).enumerate() {
+        let batch = additions(i as u64 + 1, some);
+        for _ in 0..2 {
+            assert_eq!(writer.apply(&batch).await.unwrap(), Applied::Done);
+        }
+    }
+    writer.complete().await.unwrap();
+    assert_eq!(writer.publish().await.unwrap(), Applied::Done);
+}
+
+fn schema(path: &Path) -> Vec<(String, String, String)> {
+    let conn = Connection::open(path).unwrap();
+    let mut statement = conn
+        .prepare("SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY rowid")
+        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+fn check_integrity(path: &Path) -> String {
+    let conn = Connection::open(path).unwrap();
+    conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap()
+}
+
+fn node(id: &str, title: &str) -> Record {
+    let text = format!("{{\"id\": \"{id}\", \"title\": \"{title}\"}}");
+    Record::Node(Node {
+        key: Key::text(id),
+        labels: vec!["Memory".into()],
+        properties: Properties::Stored(Value::text(text)),
+        row: Row {
+            created_at: Some(Value::text("2026-01-02 03:04:05")),
+            updated_at: Some(Value::text("2026-01-02 03:04:05")),
+            ..Row::default()
+        },
+    })
+}
+
+#[test]
+fn the_default_is_in_the_home_folder_and_a_path_is_literal() {
+    let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
+    let default = Address::new(&DESCRIPTOR).complete(&env).unwrap();
+    assert_eq!(
+        default.to_string(),
+        "sqlite:/home/me/.memorygraph/memory.db"
+    );
+    let env = |name: &str| (name == "MEMORY_SQLITE_PATH").then(|| "~/x.db".to_owned());
+    let set = Address::new(&DESCRIPTOR).complete(&env).unwrap();
+    assert_eq!(set.get("path"), Some("~/x.db"), "as memorygraph takes it");
+    let parsed = |text: &str| {
+        Address::parse(text)
+            .unwrap()
+            .get("path")
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(parsed("sqlite:/a%20b.db"), "/a%20b.db");
+    assert_eq!(parsed("sqlite:///a%20b.db"), "/a b.db");
+    assert_eq!(parsed("x/y.SQLite3"), "x/y.SQLite3");
+}
+
+#[tokio::test]
+async fn every_layout_is_read_and_told() {
+    for (name, layout, memories, others, relationships) in [
+        ("python-0.8.3.db", "P1", 2, 0, 1),
+        ("python-0.8-half-migrated.db", "P1b", 2, 0, 1),
+        ("typescript-0.13.db", "T", 2, 0, 1),
+        ("hybrid-python-first.db", "H", 6, 0, 5),
+        ("export-source.db", "P2", 15, 0, 20),
+        ("null-and-blob-ids.db", "P2", 46, 3, 21),
+        ("wal-closed.db", "P2", 3, 0, 0),
+        ("wal-unclean.db", "P2", 5, 0, 0),
+        ("hot-journal.db", "P2", 30, 0, 0),
+        ("empty-file.db", "empty", 0, 0, 0),
+    ] {
+        let (folder, path) = copied(name);
+        let before = trace(folder.path());
+        let store = store(&path);
+        let fingerprint = store.fingerprint().await.unwrap();
+        let description = store.describe().await.unwrap();
+        assert!(description.exists, "{name}");
+        let counts = description.counts.unwrap();
+        assert_eq!(
+            (counts.memories, counts.other_nodes, counts.relationships),
+            (memories, others, relationships),
+            "{name}"
+        );
+        if layout != "empty" {
+            assert_eq!(description.facts["layout"], layout, "{name}");
+        }
+        for how in [Consistency::InPlace, Consistency::Copy] {
+            let mut snapshot = store.snapshot(how).await.unwrap();
+            assert_eq!(snapshot.counts().await.unwrap(), counts, "{name}");
+            let tiny = Limit { rows: 3, bytes: 1 };
+            let (records, lost) = read_with(&mut *snapshot, tiny).await.unwrap();
+            assert_eq!(lost, [], "{name}");
+            assert_eq!(records.len() as u64, counts.total(), "{name} {how:?}");
+            let mut snapshot = store.snapshot(how).await.unwrap();
+            let (same, _) = read_with(&mut *snapshot, Limit::PAGE).await.unwrap();
+            assert_eq!(digests(&records), digests(&same), "{name}");
+        }
+        let _ = store.prepare().await;
+        assert_eq!(store.fingerprint().await.unwrap(), fingerprint, "{name}");
+        assert_eq!(trace(folder.path()), before, "{name} was left with a trace");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_store_is_refused_by_kind_and_left_alone() {
+    for (name, kind) in [
+        ("not-a-database.db", ErrorKind::NotThisStore),
+        ("truncated.db", ErrorKind::Corrupt),
+        ("turso.db", ErrorKind::UnknownLayout),
+        ("unknown-layout.db", ErrorKind::UnknownLayout),
+    ] {
+        let (folder, path) = copied(name);
+        let before = trace(folder.path());
+        let store = store(&path);
+        for error in [
+            store.describe().await.unwrap_err(),
+            store.snapshot(Consistency::InPlace).await.err().unwrap(),
+            store.prepare().await.err().unwrap(),
+        ] {
+            assert_eq!(error.kind(), kind, "{name}: {error}");
+            assert!(error.what_to_do().is_some(), "{name}");
+        }
+        assert_eq!(trace(folder.path()), before, "{name}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let none = store(&folder.path().join("none.db"));
+    assert!(!none.describe().await.unwrap().exists);
+    let missing = none.snapshot(Consistency::InPlace).await.err().unwrap();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    let error = store(folder.path()).describe().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotThisStore);
+    let lost = store(&folder.path().join("no/such/folder.db"));
+    assert_eq!(
+        lost.prepare().await.err().unwrap().kind(),
+        ErrorKind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn old_layouts_become_new_files_that_hold_the_same() {
+    for name in [
+        "python-0.8.3.db",
+        "python-0.8-half-migrated.db",
+        "typescript-0.13.db",
+        "hybrid-python-first.db",
+        "export-source.db",
+        "null-and-blob-ids.db",
+        "hot-journal.db",
+        "empty-file.db",
+    ] {
+        let (folder, path) = copied(name);
+        let mut records = read(&path).await;
+        // The two rows without id that are alike have one key; the engine numbers them.
+        let mut seen = std::collections::HashSet::new();
+        records.retain(|r| seen.insert(Canon::key_hash(r.kind(), r.key())));
+        let target = folder.path().join("new.db");
+        write(&target, &records).await;
+        let copy = read(&target).await;
+        let (old, new) = (digests(&records), digests(&copy));
+        assert_eq!(old.len(), new.len(), "{name}");
+        for ((old, new), record) in old.iter().zip(&new).zip(&records) {
+            assert!(old.matches(new), "{name}: {record:?}");
+        }
+        let expected = schema(&fixture("export-source.db"));
+        assert_eq!(schema(&target), expected, "{name}");
+        if name != "null-and-blob-ids.db" {
+            assert_eq!(check_integrity(&target), "ok", "{name}");
+        }
+        let names: Vec<_> = trace(folder.path()).into_keys().collect();
+        assert!(!names.iter().any(|n| n.contains("memferry")), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_relationship_of_before_0_10_was_valid_from_its_creation() {
+    for name in ["python-0.8.3.db", "python-0.8-half-migrated.db"] {
+        let records = read(&fixture(name)).await;
+        let Some(Record::Relationship(r)) = records.last() else {
+            panic!("{name} holds a relationship");
+        };
+        let created = r.properties.map().unwrap().get("created_at").cloned();
+        assert!(created.is_some());
+        assert_eq!(r.row.valid_from, created, "{name}");
+        assert_eq!(r.row.recorded_at, created, "{name}");
+        let map = r.properties.map().unwrap();
+        assert_eq!(map.get("valid_from"), None, "never into the JSON");
+    }
+}
+
+#[tokio::test]
+async fn typescript_rows_are_what_python_would_have_stored() {
+    let records = read(&fixture("typescript-0.13.db")).await;
+    let Record::Node(node) = &records[0] else {
+        panic!("a memory");
+    };
+    let Properties::Stored(Value::Text(text)) = &node.properties else {
+        panic!("as JSON text");
+    };
+    let text = text.as_str().unwrap();
+    assert!(text.starts_with("{\"id\": \""), "{text}");
+    let map = node.properties.map().unwrap();
+    assert!(matches!(map.get("importance"), Some(Value::Float(_))));
+    assert!(matches!(map.get("usage_count"), Some(Value::Int(_))));
+    assert!(matches!(map.get("tags"), Some(Value::List(_))));
+    assert!(map.get("version").is_some());
+    assert!(map.get("context").is_none());
+    let Some(Record::Relationship(r)) = records.last() else {
+        panic!("a relationship");
+    };
+    let map = r.properties.map().unwrap();
+    assert_eq!(map.len(), 14, "13 properties and the id: {map:?}");
+    assert_eq!(map.get("valid_from"), r.row.valid_from.as_ref());
+}
+
+#[tokio::test]
+async fn damage_costs_only_what_it_hit_and_is_named() {
+    let (folder, path) = copied("flipped-page.db");
+    let before = trace(folder.path());
+    let mut snapshot = store(&path).snapshot(Consistency::InPlace).await.unwrap();
+    let counts = snapshot.counts().await.unwrap();
+    let (records, lost) = read_with(&mut *snapshot, Limit::PAGE).await.unwrap();
+    let nodes = records.iter().filter(|r| r.kind() == Kind::Node).count();
+    assert!(!lost.is_empty());
+    assert_eq!(
+        nodes + lost.len(),
+        counts.of(Kind::Node) as usize,
+        "each lost row is named: {lost:?}"
+    );
+    assert!(nodes > 20, "{nodes}");
+    assert!(lost.iter().all(|l| l.place.contains(", id ")), "{lost:?}");
+    assert_eq!(
+        records.len() - nodes,
+        counts.of(Kind::Relationship) as usize
+    );
+    assert_eq!(trace(folder.path()), before);
+}
+
+#[tokio::test]
+async fn an_existing_file_is_changed_in_one_transaction() {
+    let (_folder, path) = copied("export-source.db");
+    let old = read(&path).await;
+    let before = schema(&path);
+    let mut writer = open_writer(&path).await;
+    let new = node("new-one", "New");
+    let key = old[0].key().clone();
+    let keys = [key.clone(), Key::text("new-one")];
+    let found = writer.find(Kind::Node, &keys).await.unwrap();
+    assert!(found[0].is_some() && found[1].is_none());
+    let mut canon = Canon::new();
+    let digest = canon.digest(&old[0]);
+    let Record::Node(mut changed) = old[0].clone() else {
+        panic!("a node");
+    };
+    changed.properties = Properties::Stored(Value::text("{\"id\": \"changed\"}"));
+    let changed = Record::Node(changed);
+    let removed = &old[1];
+    let batch = Batch {
+        seq: 1,
+        changes: vec![
+            Change {
+                kind: Kind::Node,
+                key: key.clone(),
+                before: Some(digest),
+                after: Some(changed.clone()),
+            },
+            Change {
+                kind: Kind::Node,
+                key: removed.key().clone(),
+                before: Some(canon.digest(removed)),
+                after: None,
+            },
+            additions(1, std::slice::from_ref(&new)).changes.remove(0),
+        ],
+    };
+    for _ in 0..3 {
+        assert_eq!(writer.apply(&batch).await.unwrap(), Applied::Done);
+    }
+    // Its own picture has them, the file does not yet.
+    let mut own = writer.snapshot().await.unwrap();
+    assert_eq!(own.counts().await.unwrap().memories, 15);
+    assert_eq!(digests(&read(&path).await), digests(&old));
+    // Neither as it was nor as it should become: nothing of the batch is made.
+    let conflict = Batch {
+        seq: 2,
+        changes: vec![
+            additions(2, &[node("another", "x")]).changes.remove(0),
+            additions(2, &[node("new-one", "other title")])
+                .changes
+                .remove(0),
+            Change {
+                kind: Kind::Node,
+                key: key.clone(),
+                before: Some(digest),
+                after: None,
+            },
+        ],
+    };
+    let answer = writer.apply(&conflict).await.unwrap();
+    assert_eq!(answer, Applied::Conflict(vec![1, 2]));
+    let absent = writer.find(Kind::Node, &[Key::text("another")]).await;
+    assert!(absent.unwrap()[0].is_none());
+    assert_eq!(writer.publish().await.unwrap(), Applied::Done);
+    let found = writer.find(Kind::Node, &keys).await.unwrap();
+    assert!(
+        found.iter().all(Option::is_some),
+        "a fresh look after the end"
+    );
+    drop(writer);
+    let now = read(&path).await;
+    assert_eq!(now.len(), old.len());
+    assert_eq!(canon.digest(&now[0]), canon.digest(&changed));
+    assert_eq!(schema(&path), before);
+    assert_eq!(check_integrity(&path), "ok");
+}
+
+#[tokio::test]
+async fn a_dropped_writer_leaves_no_trace() {
+    for name in ["export-source.db", "none.db"] {
+        let (folder, path) = copied(name);
+        for abandon in [false, true] {
+            let before = trace(folder.path());
+            let mut writer = open_writer(&path).await;
+            let batch = additions(1, &[node("x", "y")]);
+            assert_eq!(writer.apply(&batch).await.unwrap(), Applied::Done);
+            if abandon {
+                writer.abandon().await.unwrap();
+                assert!(writer.apply(&batch).await.is_err());
+            }
+            drop(writer);
+            let mut after = trace(folder.path());
+            let mut before = before;
+            // A new file came and went.
+            before.remove(".");
+            after.remove(".");
+            assert_eq!(after, before, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_file_is_private_until_it_is_whole_and_never_replaces() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.db");
+    let mut writer = open_writer(&path).await;
+    writer
+        .apply(&additions(1, &[node("a", "b")]))
+        .await
+        .unwrap();
+    let aside = folder.path().join(".new.db.memferry-run-1");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&aside), 0o600);
+    assert!(!path.exists());
+    writer.complete().await.unwrap();
+    std::fs::write(&path, b"somebody else's").unwrap();
+    let error = writer.publish().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    drop(writer);
+    assert_eq!(std::fs::read(&path).unwrap(), b"somebody else's");
+    std::fs::remove_file(&path).unwrap();
+    for side in ["-journal", "-wal", "-shm"] {
+        let left = folder.path().join(format!("new.db{side}"));
+        std::fs::write(&left, b"left").unwrap();
+        let error = store(&path).prepare().await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert!(error.what_to_do().is_some());
+        std::fs::remove_file(&left).unwrap();
+    }
+    // A killed run's file is thrown away, and so is one that starts again.
+    std::fs::write(&aside, b"half").unwrap();
+    store(&path).discard("run-1").await.unwrap();
+    store(&path).discard("run-1").await.unwrap();
+    assert!(!aside.exists());
+    std::fs::write(&aside, b"half").unwrap();
+    write(&path, &[node("a", "b")]).await;
+    let probe = folder.path().join("probe");
+    Connection::open(&probe)
+        .unwrap()
+        .execute_batch("CREATE TABLE t(x)")
+        .unwrap();
+    assert_eq!(mode(&path), mode(&probe));
+}
+
+#[tokio::test]
+async fn removing_asks_the_fingerprint_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.db");
+    write(&path, &[node("a", "b")]).await;
+    let store = store(&path);
+    let fingerprint = store.fingerprint().await.unwrap();
+    let conn = Connection::open(&path).unwrap();
+    conn.execute("UPDATE nodes SET label = 'x'", []).unwrap();
+    let error = store.remove(&fingerprint).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let fingerprint = store.fingerprint().await.unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    drop(conn);
+    store.remove(&fingerprint).await.unwrap();
+    assert!(!path.exists());
+    assert!(!store.describe().await.unwrap().exists);
+}
+
+#[tokio::test]
+async fn typed_records_become_rows_that_memorygraph_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.db");
+    let pairs = |pairs: &[(&str, Value)]| {
+        Map::from_pairs(
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).into(), v.clone()))
+                .collect(),
+        )
+    };
+    let memory = Record::Node(Node {
+        key: Key::text("m1"),
+        labels: vec!["Other".into(), "Memory".into()],
+        properties: Properties::Typed(pairs(&[
+            ("title", Value::text("é\u{1F600}")),
+            ("importance", Value::Float(1.0)),
+            ("created_at", Value::text("2024-03-01T12:00:00.5+05:30")),
+            ("picture", Value::Bytes(vec![0, 255])),
+            ("odd", Value::Text(Text::from_bytes(b"a\xff".to_vec()))),
+            (
+                "high",
+                Value::Text(Text::from_bytes(b"\xed\xa0\xbd".to_vec())),
+            ),
+            ("nan", Value::Float(f64::NAN)),
+        ])),
+        row: Row::default(),
+    });
+    let relationship = |id: &str, map: Map| {
+        Record::Relationship(Relationship {
+            key: Key::text(id),
+            from: Key::text("m1"),
+            to: Key::text("nowhere"),
+            rel_type: "SOLVES".into(),
+            properties: Properties::Typed(map),
+            row: Row::default(),
+        })
+    };
+    let whole = relationship(
+        "r1",
+        pairs(&[
+            ("strength", Value::Float(0.5)),
+            ("valid_from", Value::text("2024-01-01T00:00:00+00:00")),
+            ("recorded_at", Value::text("2024-01-02T00:00:00+00:00")),
+            ("valid_until", Value::text("2024-01-03T00:00:00+00:00")),
+        ]),
+    );
+    let bare = relationship("r2", Map::new());
+    let derived = Record::Relationship(Relationship {
+        key: Key::Derived([7; 16]),
+        ..match whole.clone() {
+            Record::Relationship(r) => r,
+            Record::Node(_) => unreachable!(),
+        }
+    });
+    let records = [memory, whole, bare, derived];
+    write(&path, &records).await;
+    let read = read(&path).await;
+    let (written, now) = (digests(&records), digests(&read));
+    assert!(written[1].matches(&now[1]), "{:?}", read[1]);
+    assert!(written[3].matches(&now[3]), "{:?}", read[3]);
+    let Record::Node(node) = &read[0] else {
+        panic!("a node");
+    };
+    assert_eq!(node.labels, [Text::from("Memory")]);
+    assert_eq!(
+        node.row.created_at,
+        Some(Value::text("2024-03-01 06:30:00")),
+        "UTC, from the JSON"
+    );
+    let Properties::Typed(map) = &node.properties else {
+        panic!("bytes make it typed");
+    };
+    assert_eq!(map.get("picture"), Some(&Value::Bytes(vec![0, 255])));
+    assert_eq!(map.get("id"), Some(&Value::text("m1")));
+    let Record::Relationship(r) = &read[2] else {
+        panic!("a relationship");
+    };
+    assert_eq!(r.row.valid_from, Some(Value::text("1970-01-01 00:00:00")));
+    let conn = Connection::open(&path).unwrap();
+    let text: String = conn
+        .query_row(
+            "SELECT properties FROM relationships WHERE id = 'r1'",
+            [],
+            |r| r.get(0),
+        )
+        .unwrap();
+    assert_eq!(
+        text,
+        "{\"strength\": 0.5, \"valid_from\": \"2024-01-01T00:00:00+00:00\", \
+         \"recorded_at\": \"2024-01-02T00:00:00+00:00\", \
+         \"valid_until\": \"2024-01-03T00:00:00+00:00\", \
+         \"invalidated_by\": null, \"id\": \"r1\"}"
+    );
+}
+
+#[tokio::test]
+async fn layouts_that_cannot_be_a_target_say_so() {
+    for name in [
+        "python-0.8.3.db",
+        "python-0.8-half-migrated.db",
+        "typescript-0.13.db",
+        "hybrid-python-first.db",
+    ] {
+        let (folder, path) = copied(name);
+        let before = trace(folder.path());
+        let error = store(&path).prepare().await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::UnknownLayout, "{name}");
+        assert!(error.what_to_do().unwrap().contains("new file"), "{name}");
+        let request = WriteRequest {
+            mode: WriteMode::Transaction,
+            run: "r".into(),
+            origin: None,
+        };
+        assert!(store(&path).writer(&request).await.is_err());
+        assert_eq!(trace(folder.path()), before);
+    }
+}
+
+#[tokio::test]
+async fn an_existing_file_keeps_what_its_types_would_change_out() {
+    let (_folder, path) = copied("export-source.db");
+    let odd = read(&fixture("null-and-blob-ids.db")).await;
+    let number = odd.iter().find(|r| *r.key() == Key::Id(Value::Int(7)));
+    let mut writer = open_writer(&path).await;
+    let batch = additions(1, std::slice::from_ref(number.unwrap()));
+    let error = writer.apply(&batch).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("column id"), "{error}");
+    // Bytes, and rows that have no id any more, fit.
+    let fit: Vec<_> = odd
+        .iter()
+        .filter(|r| {
+            matches!(r.key(), Key::Derived(_) | Key::Id(Value::Bytes(_))) && r.kind() == Kind::Node
+        })
+        .take(2)
+        .cloned()
+        .collect();
+    assert_eq!(
+        writer.apply(&additions(2, &fit)).await.unwrap(),
+        Applied::Done
+    );
+    assert_eq!(
+        writer.apply(&additions(2, &fit)).await.unwrap(),
+        Applied::Done
+    );
+}
+
+#[tokio::test]
+async fn rows_without_an_id_are_found_by_their_content() {
+    let (_folder, path) = copied("null-and-blob-ids.db");
+    let old = read(&path).await;
+    let derived: Vec<_> = old
+        .iter()
+        .filter(|r| r.kind() == Kind::Node && matches!(r.key(), Key::Derived(_)))
+        .collect();
+    assert_eq!(derived.len(), 3);
+    let mut writer = open_writer(&path).await;
+    let key = derived[0].key().clone();
+    let shown = Key::text(key.display());
+    let found = writer
+        .find(Kind::Node, &[key.clone(), shown])
+        .await
+        .unwrap();
+    assert!(found.iter().all(Option::is_some));
+    let remove = Batch {
+        seq: 1,
+        changes: vec![Change {
+            kind: Kind::Node,
+            key: key.clone(),
+            before: Some(Canon::new().digest(derived[0])),
+            after: None,
+        }],
+    };
+    for _ in 0..2 {
+        assert_eq!(writer.apply(&remove).await.unwrap(), Applied::Done);
+    }
+    writer.publish().await.unwrap();
+    assert_eq!(read(&path).await.len(), old.len() - 1);
+}
+
+#[tokio::test]
+async fn an_empty_target_gets_its_tables_and_indexes_inside_the_transaction() {
+    let records = read(&fixture("export-source.db")).await;
+    let (folder, path) = copied("empty-file.db");
+    let store = store(&path);
+    let prepared = store.prepare().await.unwrap();
+    assert_eq!(prepared.mode, WriteMode::Transaction);
+    assert!(prepared.empty);
+    write(&path, &records).await;
+    let expected = schema(&fixture("export-source.db"));
+    assert_eq!(schema(&path), expected);
+    assert_eq!(digests(&read(&path).await), digests(&records));
+    // A store whose rows were deleted: the indexes are its own, in whatever order.
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "DELETE FROM relationships; DELETE FROM nodes;
+             CREATE UNIQUE INDEX mine ON nodes(properties);
+             CREATE INDEX \"odd \"\" name\" ON nodes(updated_at)",
+        )
+        .unwrap();
+    let mut before = schema(&path);
+    assert!(store.prepare().await.unwrap().empty);
+    write(&path, &records).await;
+    let mut after = schema(&path);
+    before.sort();
+    after.sort();
+    assert_eq!(after, before);
+    assert_eq!(digests(&read(&path).await), digests(&records));
+    assert_eq!(check_integrity(&path), "ok");
+    drop(folder);
+}
+
+#[tokio::test]
+async fn a_large_record_travels_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.db");
+    let records = [
+        node("a", "small"),
+        node("b", &"x".repeat(16 << 20)),
+        node("c", "small"),
+    ];
+    write(&path, &records).await;
+    let mut snapshot = store(&path).snapshot(Consistency::InPlace).await.unwrap();
+    let mut after = None;
+    let mut sizes = Vec::new();
+    loop {
+        let page = snapshot
+            .scan(Kind::Node, after.as_ref(), Limit::PAGE)
+            .await
+            .unwrap();
+        sizes.push(page.records.len());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [1, 1, 1]);
+    assert_eq!(digests(&read(&path).await), digests(&records));
+}
+
+#[tokio::test]
+async fn any_garbage_is_an_error_or_is_read_and_never_a_panic() {
+    let source = std::fs::read(fixture("export-source.db")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garbage.db");
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize
+    };
+    let (mut readable, mut refused) = (0, 0);
+    for round in 0..120 {
+        let mut bytes = source.clone();
+        if round % 10 == 0 {
+            bytes.truncate(random() % bytes.len());
+        }
+        for _ in 0..(random() % 40) {
+            if !bytes.is_empty() {
+                let at = random() % bytes.len();
+                bytes[at] = random() as u8;
+            }
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let store = store(&path);
+        let _ = store.describe().await;
+        let _ = store.prepare().await;
+        match store.snapshot(Consistency::InPlace).await {
+            Err(error) => {
+                assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+                refused += 1;
+            }
+            Ok(mut snapshot) => match read_with(&mut *snapshot, Limit::PAGE).await {
+                Err(error) => assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
+                Ok(_) => readable += 1,
+            },
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+    assert!(readable > 20 && refused > 5, "{readable} {refused}");
+}
