@@ -5,10 +5,32 @@ use crate::{Sandbox, seen};
 use std::process::{Command, Stdio};
 
 const COMMANDS: &[&str] = &[
-    "", "migrate", "run", "resume", "rollback", "verify", "diff", "runs", "runs list", "runs show",
-    "runs remove", "report", "export", "import", "inspect", "stores", "doctor", "backup",
-    "backups", "backups list", "backups check", "backups restore", "backups clean", "demo",
-    "completions", "man",
+    "",
+    "migrate",
+    "run",
+    "resume",
+    "rollback",
+    "verify",
+    "diff",
+    "runs",
+    "runs list",
+    "runs show",
+    "runs remove",
+    "report",
+    "export",
+    "import",
+    "inspect",
+    "stores",
+    "doctor",
+    "backup",
+    "backups",
+    "backups list",
+    "backups check",
+    "backups restore",
+    "backups clean",
+    "demo",
+    "completions",
+    "man",
 ];
 
 #[test]
@@ -56,7 +78,10 @@ fn without_arguments_and_terminal_help_and_exit_1() {
 fn the_version_is_known() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(&["--version"]).exits(0);
-    assert_eq!(ran.stdout, concat!("memferry ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(
+        ran.stdout,
+        concat!("memferry ", env!("CARGO_PKG_VERSION"), "\n")
+    );
 }
 
 #[test]
@@ -64,7 +89,10 @@ fn the_manual_page_has_every_command() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(&["man"]).exits(0);
     for command in COMMANDS.iter().filter(|c| !c.is_empty()) {
-        assert!(ran.stdout.contains(&format!(".SS \"memferry {command}\"")), "{command}");
+        assert!(
+            ran.stdout.contains(&format!(".SS \"memferry {command}\"")),
+            "{command}"
+        );
     }
     let mut settings = sandbox.settings();
     settings.add_filter(env!("CARGO_PKG_VERSION"), "[VERSION]");
@@ -78,14 +106,24 @@ fn completions_are_whole() {
     for shell in ["bash", "zsh"] {
         let script = sandbox.run(&["completions", shell]).exits(0).stdout;
         let path = sandbox.write(shell, &script);
-        let check = Command::new(shell).arg("-n").arg(path).stderr(Stdio::piped()).output();
+        let check = Command::new(shell)
+            .arg("-n")
+            .arg(path)
+            .stderr(Stdio::piped())
+            .output();
         match check {
             Ok(check) => assert!(check.status.success(), "{check:?}"),
             Err(_) => eprintln!("{shell} is not installed: its completions were not checked"),
         }
     }
     for shell in ["elvish", "powershell"] {
-        assert!(!sandbox.run(&["completions", shell]).exits(0).stdout.is_empty());
+        assert!(
+            !sandbox
+                .run(&["completions", shell])
+                .exits(0)
+                .stdout
+                .is_empty()
+        );
     }
 }
 
@@ -107,6 +145,11 @@ fn usage_errors_exit_1() {
         &["run"],
         &["completions", "tcsh"],
     ];
-    let seen: Vec<_> = all.iter().map(|args| sandbox.run(args).exits(1).to_string()).collect();
-    sandbox.settings().bind(|| insta::assert_snapshot!(seen.join("\n")));
+    let seen: Vec<_> = all
+        .iter()
+        .map(|args| sandbox.run(args).exits(1).to_string())
+        .collect();
+    sandbox
+        .settings()
+        .bind(|| insta::assert_snapshot!(seen.join("\n")));
 }

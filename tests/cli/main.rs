@@ -20,7 +20,9 @@ use sandbox::Sandbox;
 #[macro_export]
 macro_rules! seen {
     ($sandbox:expr, $ran:expr) => {
-        $sandbox.settings().bind(|| insta::assert_snapshot!($ran.to_string()))
+        $sandbox
+            .settings()
+            .bind(|| insta::assert_snapshot!($ran.to_string()))
     };
     ($sandbox:expr, $name:expr, $ran:expr) => {
         $sandbox

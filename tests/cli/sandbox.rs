@@ -174,8 +174,14 @@ impl Sandbox {
         settings.add_filter(&escaped(&here), "[DIR]");
         settings.add_filter(r"memferry-demo-\w{6}", "memferry-demo-[X]");
         settings.add_filter(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b", "[RUN]");
-        settings.add_filter(r"\b\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d UTC)?", "[DATE]");
-        settings.add_filter(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.0-9]*(Z|\+00:00)", "[TIME]");
+        settings.add_filter(
+            r"\b\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(:\d\d UTC)?",
+            "[DATE]",
+        );
+        settings.add_filter(
+            r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.0-9]*(Z|\+00:00)",
+            "[TIME]",
+        );
         settings.add_filter(r"just now|\d+ (s|min|h) ago", "[AGO]");
         settings.add_filter(r"\b\d+\.\d+ s\b", "[SECONDS]");
         settings.add_filter(r"\b[\d,]+/s\b", "[RATE]");

@@ -22,7 +22,9 @@ fn the_published_schemas_are_current() {
         assert_eq!(published, schema, "{name}: see the head of this file");
     }
     let files = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<_> = files.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    let mut files: Vec<_> = files
+        .map(|f| f.unwrap().file_name().into_string().unwrap())
+        .collect();
     files.sort();
     expected.sort();
     assert_eq!(files, expected, "a schema that no document has any more");
