@@ -1,18 +1,53 @@
 //! The run: from a [`Plan`] to a [`crate::report::Report`]. The engine owns it; front
 //! ends watch its [`RunState`] and send [`Command`]s.
 
+mod backup;
+mod census;
+mod checkpoint;
+mod compare;
+mod control;
+mod decide;
 mod event;
+mod events;
+mod export;
+mod filter;
+mod gate;
 mod handle;
+mod home;
+mod import;
+mod journal;
+mod ledger;
+mod look;
+mod loss;
+mod migrate;
 mod plan;
+mod preflight;
+mod publish;
 mod rate;
 mod review;
+mod rollback;
+mod run;
+mod sorted;
 mod state;
+pub mod step;
+mod verify;
 
+pub use backup::{BackupInfo, backup};
 pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
+pub use home::{Home, RunFolder, RunStatus};
+pub use look::{Inspection, Oddity, compare, inspect, verify_run};
 pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
 };
 pub use rate::Rate;
 pub use review::{Conflict, Review, Sample, Tally};
+pub use run::{Options, Stores, resume, rollback, start};
 pub use state::{PhaseState, Progress, RunState, Status};
+
+/// Runs blocking work off the async runtime.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> crate::error::Result<T> + Send + 'static,
+) -> crate::error::Result<T> {
+    crate::store::protocol::file::blocking(work).await
+}

@@ -1,0 +1,313 @@
+//! Between the stage and the first write: what was found is told as checks, what would
+//! be done as a review, and whoever must agree is asked.
+
+use super::census::Census;
+use super::compare::{self, Compared};
+use super::event::{Event, Phase};
+use super::handle::Ask;
+use super::ledger::LedgerSpool;
+use super::plan::OnConflict;
+use super::preflight::{pass, warn};
+use super::review::{Conflict, Review, Tally};
+use super::run::Run;
+use super::verify::{fetch, fetch_staged, fields};
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{Check, Loss, Outcome, Verification};
+use crate::store::{Consistency, Prepared};
+use std::collections::HashMap;
+
+/// Conflicts whose fields are shown.
+const SHOWN: usize = 1_000;
+
+impl Run {
+    /// Tells what was found and asks for consent. Whether to go on.
+    pub async fn review(
+        &mut self,
+        compared: &Compared,
+        census: &Census,
+        prepared: Option<&Prepared>,
+    ) -> Result<bool> {
+        self.tell_checks(compared, census).await?;
+        let mut forecast = census.forecast.clone();
+        let target = &self.stores.target.descriptor().capabilities;
+        let examples = self.keys_at(&compared.dangling.first).await?;
+        if !target.dangling && compared.dangling.count > 0 {
+            let what = "relationships with an end that is not there are left out";
+            forecast.lose_many(
+                "relationship:dangling",
+                what,
+                compared.dangling.count,
+                &examples,
+            );
+        }
+        if !target.parallel && compared.parallel.count > 0 {
+            let what = "of several relationships of one type between one pair, one is kept";
+            let examples = self.keys_at(&compared.parallel.first).await?;
+            forecast.lose_many(
+                "relationship:parallel",
+                what,
+                compared.parallel.count,
+                &examples,
+            );
+        }
+        let repeated = self.repeated_nodes(compared).await?;
+        if target.unique_ids && !repeated.is_empty() {
+            let what = "memories that repeat an id get one of their own; relationships to that id lead to the first";
+            forecast.lose_many("id:repeated", what, repeated.len() as u64, &repeated);
+        }
+        let unreadable = census.unreadable_count.total();
+        if unreadable > 0 {
+            let places: Vec<String> = census.unreadable.iter().map(|u| u.place.clone()).collect();
+            let what = "what cannot be read in the source is left out";
+            forecast.lose_many("source:unreadable", what, unreadable, &places);
+        }
+        self.report.unreadable = census.unreadable.clone();
+        self.report.losses = forecast.losses(&self.plan.losses.accept);
+        self.report.equivalences = forecast.equivalences.clone();
+        let review = Review {
+            source: self.report.source.address.clone(),
+            target: self.report.target.address.clone(),
+            staged: census.counts,
+            present: match self.report.target.description.exists {
+                true => self.report.target.description.counts,
+                false => None,
+            },
+            types: census.types.clone(),
+            relationship_types: census.relationship_types.clone(),
+            newest: census.newest.clone(),
+            newest_present: self.present_newest.clone(),
+            added: compared.added,
+            changed: compared.changed,
+            kept: compared.kept,
+            same: compared.same,
+            untouched: compared.untouched,
+            conflicts: self.conflicts(compared).await?,
+            losses: self.report.losses.clone(),
+            mode: prepared.map(|p| p.mode),
+            lock_seconds: prepared.map_or(0.0, |p| {
+                let records = compared.added.total() + compared.changed.total();
+                p.lock_seconds_per_record * records as f64
+            }),
+        };
+        self.report.review = Some(review.clone());
+        if self.plan.write.dry_run {
+            return Ok(true);
+        }
+        if self.plan.write.on_conflict == OnConflict::Fail && compared.kept.total() > 0 {
+            return Err(compare::refuse_conflicts(compared.kept.total()));
+        }
+        let ask = match self.ask {
+            Ask::Never => false,
+            Ask::WhenOverwriting => review.overwrites(),
+            Ask::Always => true,
+        };
+        // A front end that reviews accepts losses there, by name.
+        if self.ask != Ask::Always {
+            refuse_losses(&self.report.losses)?;
+        }
+        if !ask {
+            return Ok(true);
+        }
+        self.events.emit(Event::Waiting {
+            review: Box::new(review),
+        });
+        let proceed = self.control.answer().await?;
+        self.events.emit(Event::Answered { proceed });
+        Ok(proceed)
+    }
+
+    async fn tell_checks(&mut self, compared: &Compared, census: &Census) -> Result<()> {
+        let told =
+            |name: &str, title: &str, count: u64, of: &str, remedy: &str, examples: Vec<String>| {
+                let check = match count {
+                    0 => pass(name, title, "none"),
+                    n => warn(name, title, format!("{n} {of}"), remedy),
+                };
+                Check { examples, ..check }
+            };
+        let list = |(count, first): &(u64, Vec<String>)| (*count, first.clone());
+        let (n, first) = list(&census.unreadable_memories);
+        self.events.check(told(
+            "memories-readable",
+            "Memories that memorygraph cannot read",
+            n,
+            "lack a type, title or content, or are no JSON object",
+            "They are moved as they are.",
+            first,
+        ));
+        let (n, first) = list(&census.unknown_types);
+        self.events.check(told(
+            "memory-types",
+            "Memory types that memorygraph does not know",
+            n,
+            "memories",
+            "They are moved as they are.",
+            first,
+        ));
+        let (n, first) = list(&census.unknown_relationships);
+        self.events.check(told(
+            "relationship-types",
+            "Relationship types that memorygraph does not know",
+            n,
+            "relationships",
+            "They are moved as they are; memorygraph reads them as RELATED_TO.",
+            first,
+        ));
+        let (n, first) = list(&census.without_id);
+        self.events.check(told(
+            "ids",
+            "Records without an id",
+            n,
+            "records",
+            "They are known by their content.",
+            first,
+        ));
+        let first = self.keys_at(&compared.repeated.first).await?;
+        self.events.check(told(
+            "repeated-ids",
+            "Ids that are repeated",
+            compared.repeated.count,
+            "records",
+            "Each later one gets an id of its own where the target needs that.",
+            first,
+        ));
+        let first = self.keys_at(&compared.dangling.first).await?;
+        self.events.check(told(
+            "dangling",
+            "Relationships with an end that is not there",
+            compared.dangling.count,
+            "ends",
+            "They are moved as they are where the target can hold them.",
+            first,
+        ));
+        Ok(())
+    }
+
+    /// Keys of the staged records at these positions, for people.
+    async fn keys_at(&self, positions: &[u64]) -> Result<Vec<String>> {
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (stage, positions) = (self.stage(), positions.to_vec());
+        super::blocking(move || {
+            let found = fetch_staged(&stage, positions.clone())?;
+            let keys = positions.iter().filter_map(|p| found.get(p));
+            Ok(keys.map(|r| r.key().display()).collect())
+        })
+        .await
+    }
+
+    async fn repeated_nodes(&self, compared: &Compared) -> Result<Vec<String>> {
+        let (stage, positions) = (self.stage(), compared.repeated.first.clone());
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        super::blocking(move || {
+            let found = fetch_staged(&stage, positions)?;
+            let nodes = found
+                .values()
+                .filter(|r| r.kind() == crate::model::Kind::Node);
+            Ok(nodes.map(|r| r.key().display()).collect())
+        })
+        .await
+    }
+
+    /// The first conflicts with their fields, where somebody will look at them.
+    async fn conflicts(&self, compared: &Compared) -> Result<Vec<Conflict>> {
+        let first: Vec<_> = compared.conflicts.iter().take(SHOWN).copied().collect();
+        if first.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: HashMap<_, _> = first.iter().map(|c| (c.key, ())).collect();
+        let mut snapshot = self.stores.target.snapshot(Consistency::InPlace).await?;
+        let present = fetch(&mut *snapshot, &wanted).await?;
+        let (stage, positions) = (self.stage(), first.iter().map(|c| c.seq).collect());
+        let staged = super::blocking(move || fetch_staged(&stage, positions)).await?;
+        let both = first
+            .iter()
+            .filter_map(|c| Some((c, staged.get(&c.seq)?, present.get(&c.key)?)));
+        Ok(both
+            .map(|(conflict, source, target)| Conflict {
+                kind: source.kind(),
+                key: source.key().display(),
+                replaced: conflict.replaced,
+                fields: fields(Some(source), Some(target)),
+            })
+            .collect())
+    }
+
+    /// Everything is in the target already: what was compared is what is proven.
+    pub async fn nothing_to_do(
+        &mut self,
+        compared: &Compared,
+        present: &Option<LedgerSpool>,
+    ) -> Result<Outcome> {
+        for phase in [Phase::Backup, Phase::Import, Phase::Verify] {
+            self.events.skip(phase, "there is nothing to write");
+        }
+        self.report.written.same = compared.same;
+        self.report.written.skipped = compared.kept;
+        let counts = self.report.target.description.counts.unwrap_or_default();
+        let mut same = compared.same;
+        for tally in [compared.kept, compared.untouched] {
+            same.nodes += tally.nodes;
+            same.relationships += tally.relationships;
+        }
+        self.report.verification = Some(Verification {
+            level: "full".into(),
+            same,
+            counts,
+            content_digest: present.as_ref().map(|p| p.content.clone()),
+            ..Verification::default()
+        });
+        Ok(Outcome::Done)
+    }
+
+    /// Both stores were read whole and are the same.
+    pub fn report_same(&mut self, census: &Census) {
+        let same = Tally {
+            nodes: census.counts.memories + census.counts.other_nodes,
+            relationships: census.counts.relationships,
+        };
+        self.report.written.same = same;
+        self.report.equivalences = census.forecast.equivalences.clone();
+        self.report.review = Some(Review {
+            source: self.report.source.address.clone(),
+            target: self.report.target.address.clone(),
+            staged: census.counts,
+            present: self.report.target.description.counts,
+            types: census.types.clone(),
+            relationship_types: census.relationship_types.clone(),
+            newest: census.newest.clone(),
+            newest_present: self.present_newest.clone(),
+            same,
+            ..Review::default()
+        });
+        self.report.verification = Some(Verification {
+            level: "full".into(),
+            same,
+            counts: census.counts,
+            content_digest: self.checkpoint.content_before.clone(),
+            ..Verification::default()
+        });
+    }
+}
+
+/// Refuses losses that nobody accepted.
+fn refuse_losses(losses: &[Loss]) -> Result<()> {
+    let refused: Vec<&Loss> = losses.iter().filter(|l| !l.accepted).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let said = |l: &&Loss| format!("{} ({} records)", l.name, l.records);
+    let flags: Vec<String> = refused
+        .iter()
+        .map(|l| format!("--allow-loss {}", l.name))
+        .collect();
+    let names: Vec<String> = refused.iter().map(said).collect();
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("the target cannot hold everything: {}", names.join(", ")),
+    )
+    .remedy(format!("Accept each by name: {}", flags.join(" "))))
+}

@@ -1,0 +1,243 @@
+//! Looking without a run: what a store holds, whether two stores hold the same, and
+//! whether a target still holds what a run left.
+
+use super::census::Census;
+use super::compare::{Sides, Terms, compare as compare_sides};
+use super::control::Control;
+use super::event::Phase;
+use super::events::Events;
+use super::filter::Sieve;
+use super::home::RunFolder;
+use super::ledger::LedgerFile;
+use super::loss::Fit;
+use super::plan::OnConflict;
+use super::review::Sample;
+use super::verify::{Content, difference, fetch, join, read_content};
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{Difference, Mark, Verification};
+use crate::store::{Capabilities, Consistency, Counts, Description, Store, Unreadable};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What a store holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Inspection {
+    /// Address without secrets.
+    pub address: String,
+    /// Kind for people.
+    pub title: String,
+    /// What it is.
+    pub description: Description,
+    /// Numbers of records, by reading them all.
+    pub counts: Counts,
+    /// Nodes by memory type, others by label.
+    pub types: BTreeMap<String, u64>,
+    /// Relationships by type.
+    pub relationship_types: BTreeMap<String, u64>,
+    /// The newest memories.
+    pub newest: Vec<Sample>,
+    /// What is odd: a name, how many, some of them.
+    pub oddities: Vec<Oddity>,
+    /// What cannot be read, the first 10,000.
+    pub unreadable: Vec<Unreadable>,
+    /// BLAKE3 over the sorted digests of everything: equal for equal content.
+    pub content_digest: String,
+}
+
+/// Something odd in a store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Oddity {
+    /// What it is.
+    pub what: String,
+    /// How many records.
+    pub records: u64,
+    /// Some of them, the first 100.
+    pub examples: Vec<String>,
+}
+
+/// Reads all of a store and says what is in it.
+pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
+    let description = there(&store).await?;
+    let dir = scratch()?;
+    let census = Census::new(
+        dir.path(),
+        Fit::new(Capabilities::EVERYTHING),
+        true,
+        Sieve::open(),
+        false,
+    );
+    let mut census = read(&store, census).await?.census;
+    let sides = Sides::of(&mut census, dir.path(), None)?;
+    let content_digest = sides.staged.content.clone();
+    let sort_in = dir.path().to_owned();
+    let compared = super::blocking(move || {
+        let terms = Terms {
+            dir: &sort_in,
+            policy: OnConflict::Skip,
+            target: &Capabilities::EVERYTHING,
+            open: true,
+            earlier: None,
+        };
+        compare_sides(sides, &terms)
+    })
+    .await?;
+    let odd = |what: &str, (records, examples): (u64, Vec<String>)| Oddity {
+        what: what.to_owned(),
+        records,
+        examples,
+    };
+    let oddities = [
+        odd(
+            "memories that memorygraph cannot read",
+            census.unreadable_memories,
+        ),
+        odd(
+            "memories of a type that memorygraph does not know",
+            census.unknown_types,
+        ),
+        odd(
+            "relationships of a type that memorygraph does not know",
+            census.unknown_relationships,
+        ),
+        odd("records without an id", census.without_id),
+        odd(
+            "records that repeat an id",
+            (compared.repeated.count, Vec::new()),
+        ),
+        odd(
+            "ends of relationships that are not there",
+            (compared.dangling.count, Vec::new()),
+        ),
+    ];
+    Ok(Inspection {
+        address: store.address().to_string(),
+        title: store.descriptor().title.to_owned(),
+        description,
+        counts: census.counts,
+        types: census.types,
+        relationship_types: census.relationship_types,
+        newest: census.newest,
+        oddities: oddities.into_iter().filter(|o| o.records > 0).collect(),
+        unreadable: census.unreadable,
+        content_digest,
+    })
+}
+
+/// Compares two stores, plainly and in full.
+pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verification> {
+    there(&a).await?;
+    there(&b).await?;
+    let dir = scratch()?;
+    let plain = || Census::plain(dir.path(), false);
+    let (left, right) = tokio::join!(read(&a, plain()), read(&b, plain()));
+    let (left, right) = (left?, right?);
+    let (counts, lost) = (
+        right.counts,
+        (left.census.unreadable, right.census.unreadable),
+    );
+    let mut unreadable = left.census.unreadable_count;
+    unreadable.nodes += right.census.unreadable_count.nodes;
+    unreadable.relationships += right.census.unreadable_count.relationships;
+    let (left, right) = (left.census.ledger, right.census.ledger);
+    let (mut verification, found) =
+        super::blocking(move || join(&mut left.finish()?, &mut right.finish()?)).await?;
+    verification.level = "full".into();
+    verification.counts = counts;
+    verification.unreadable = unreadable;
+    if !found.is_empty() {
+        let wanted: HashMap<_, _> = found.iter().map(|f| (f.key, ())).collect();
+        let mut left = a.snapshot(Consistency::InPlace).await?;
+        let mut right = b.snapshot(Consistency::InPlace).await?;
+        let left = fetch(&mut *left, &wanted).await?;
+        let right = fetch(&mut *right, &wanted).await?;
+        let told = found
+            .iter()
+            .map(|f| difference(f.mark, left.get(&f.key), right.get(&f.key), &f.key));
+        verification.differences = told.collect();
+    }
+    for (side, lost) in [("source", lost.0), ("target", lost.1)] {
+        verification
+            .differences
+            .extend(lost.into_iter().map(|u| Difference {
+                mark: Mark::Unreadable,
+                kind: u.kind,
+                key: format!("{side}: {}", u.place),
+                type_name: String::new(),
+                title: u.reason,
+                fields: Vec::new(),
+            }));
+    }
+    Ok(verification)
+}
+
+/// Whether a target still holds what a run left in it.
+pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verification> {
+    let path = run.dir.join("digests");
+    if !path.exists() {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("run {} left nothing to verify", run.name),
+        )
+        .remedy("Only a run that wrote to its target can be verified again."));
+    }
+    there(&target).await?;
+    let dir = scratch()?;
+    let content = read(&target, Census::plain(dir.path(), false)).await?;
+    let (counts, unreadable) = (content.counts, content.census.unreadable_count);
+    let (mut verification, found) = super::blocking(move || {
+        join(
+            &mut LedgerFile::open(&path)?,
+            &mut content.census.ledger.finish()?,
+        )
+    })
+    .await?;
+    verification.level = "full".into();
+    verification.counts = counts;
+    verification.unreadable = unreadable;
+    if !found.is_empty() {
+        // The stage is gone: only what is there now can be shown.
+        let wanted: HashMap<_, _> = found.iter().map(|f| (f.key, ())).collect();
+        let mut now = target.snapshot(Consistency::InPlace).await?;
+        let now = fetch(&mut *now, &wanted).await?;
+        let told = found
+            .iter()
+            .map(|f| difference(f.mark, None, now.get(&f.key), &f.key));
+        verification.differences = told.collect();
+    }
+    Ok(verification)
+}
+
+async fn there(store: &Arc<dyn Store>) -> Result<Description> {
+    let description = store.describe().await?;
+    match description.exists {
+        true => Ok(description),
+        false => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("{} is not there", store.address()),
+        )
+        .remedy("Check the address; `memferry stores --found` lists the stores on this machine.")),
+    }
+}
+
+fn scratch() -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("memferry-")
+        .tempdir()
+        .map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))
+}
+
+/// Reads a store whole; from a copy if it is written to meanwhile.
+async fn read(store: &Arc<dyn Store>, census: Census) -> Result<Content> {
+    let told = (Events::nowhere(), Control::new(0));
+    let again = census.anew();
+    let mut snapshot = store.snapshot(Consistency::InPlace).await?;
+    match read_content(&mut *snapshot, census, Phase::Verify, (&told.0, &told.1)).await {
+        Err(e) if e.kind() == ErrorKind::Drifted => {
+            let mut snapshot = store.snapshot(Consistency::Copy).await?;
+            read_content(&mut *snapshot, again, Phase::Verify, (&told.0, &told.1)).await
+        }
+        read => read,
+    }
+}

@@ -1,0 +1,370 @@
+//! What a target cannot hold: each record is fitted to the target's capabilities, and
+//! what that costs is counted by name. The stage keeps the record as it was; import
+//! and verification both work with what fits.
+
+use crate::model::equal::NULL_IS_ABSENT;
+use crate::model::json::MAX_DEPTH;
+use crate::model::memory::{self};
+use crate::model::{Canon, Key, Map, Node, Properties, Record, Relationship, Row, Text, Value};
+use crate::report::Loss;
+use crate::store::{Capabilities, Ids, Labels};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Largest record that moves at all, in bytes.
+pub const MAX_RECORD: usize = 32 << 20;
+
+/// Examples kept of each loss.
+const EXAMPLES: usize = 5;
+
+/// A record as the target can hold it.
+pub enum Fitted {
+    /// As it is.
+    AsIs,
+    /// With something changed.
+    Changed(Box<Record>),
+    /// Not at all.
+    LeftOut,
+}
+
+/// Losses and equivalences, counted.
+#[derive(Clone, Debug, Default)]
+pub struct Forecast {
+    losses: BTreeMap<String, Loss>,
+    /// How often each equivalence was used.
+    pub equivalences: BTreeMap<String, u64>,
+}
+
+impl Forecast {
+    /// Counts a loss.
+    pub fn lose(&mut self, name: &str, what: &str, key: &Key) {
+        let loss = self.losses.entry(name.to_owned()).or_insert_with(|| Loss {
+            name: name.to_owned(),
+            what: what.to_owned(),
+            records: 0,
+            examples: Vec::new(),
+            accepted: false,
+        });
+        loss.records += 1;
+        if loss.examples.len() < EXAMPLES {
+            loss.examples.push(key.display());
+        }
+    }
+
+    /// Counts a loss of so many records at once, some of them by key.
+    pub fn lose_many(&mut self, name: &str, what: &str, records: u64, examples: &[String]) {
+        let loss = Loss {
+            name: name.to_owned(),
+            what: what.to_owned(),
+            records,
+            examples: examples.iter().take(EXAMPLES).cloned().collect(),
+            accepted: false,
+        };
+        self.losses.insert(name.to_owned(), loss);
+    }
+
+    fn equal(&mut self, name: &str) {
+        *self.equivalences.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// The losses by name, with those marked that were accepted.
+    pub fn losses(&self, accepted: &BTreeSet<String>) -> Vec<Loss> {
+        let mut losses: Vec<Loss> = self.losses.values().cloned().collect();
+        for loss in &mut losses {
+            loss.accepted = accepted.contains(&loss.name);
+        }
+        losses
+    }
+}
+
+/// Fits records to a target.
+#[derive(Clone, Copy)]
+pub struct Fit {
+    to: Capabilities,
+    holds_all: bool,
+}
+
+impl Fit {
+    /// To a target with these capabilities.
+    pub fn new(to: Capabilities) -> Self {
+        let holds_all = to.stored_text
+            && to.rows
+            && to.ids == Ids::Any
+            && to.id_beside_properties
+            && to.nul
+            && to.broken_text
+            && to.labels != Labels::MemoryOnly
+            && to.self_loops;
+        Self { to, holds_all }
+    }
+
+    /// A record as the target can hold it. `canon` has just digested it.
+    pub fn fit(&self, record: &Record, canon: &Canon, forecast: &mut Forecast) -> Fitted {
+        let most = self.to.max_record.map_or(MAX_RECORD, |most| {
+            usize::try_from(most).unwrap_or(usize::MAX).min(MAX_RECORD)
+        });
+        if record.size() > most {
+            let what = format!("records above {most} bytes are left out");
+            forecast.lose("record:too-large", &what, record.key());
+            return Fitted::LeftOut;
+        }
+        let one_label = match record {
+            Record::Node(n) => n.labels.len() == 1,
+            Record::Relationship(_) => true,
+        };
+        if self.holds_all && (one_label || self.to.labels == Labels::Any) {
+            return Fitted::AsIs;
+        }
+        match record {
+            Record::Node(node) => self.fit_node(node, canon, forecast),
+            Record::Relationship(relationship) => {
+                self.fit_relationship(relationship, canon, forecast)
+            }
+        }
+    }
+
+    fn fit_node(&self, node: &Node, canon: &Canon, forecast: &mut Forecast) -> Fitted {
+        let mut new = node.clone();
+        match self.to.labels {
+            Labels::MemoryOnly if !memory::is_memory(node) => {
+                forecast.lose(
+                    "node:not-a-memory",
+                    "nodes that are no memories are left out",
+                    &node.key,
+                );
+                return Fitted::LeftOut;
+            }
+            Labels::MemoryOnly | Labels::One if node.labels.len() > 1 => {
+                forecast.lose(
+                    "labels:several",
+                    "only one label of each node is kept",
+                    &node.key,
+                );
+                let kept = node.labels.iter().find(|l| **l == *memory::LABEL);
+                new.labels = vec![kept.unwrap_or(&node.labels[0]).clone()];
+            }
+            Labels::One if node.labels.is_empty() => {
+                forecast.lose(
+                    "labels:none",
+                    "nodes without a label get the label Node",
+                    &node.key,
+                );
+                new.labels = vec!["Node".into()];
+            }
+            _ => {}
+        }
+        for label in &mut new.labels {
+            self.fit_name("labels", label, &node.key, forecast);
+        }
+        new.key = self.fit_key("id", &node.key, &node.key, forecast);
+        let Some(properties) =
+            self.fit_properties(&node.properties, &new.key, canon, forecast, &[])
+        else {
+            return Fitted::LeftOut;
+        };
+        new.properties = properties;
+        new.row = self.fit_row(&node.row, forecast);
+        Fitted::Changed(Box::new(Record::Node(new)))
+    }
+
+    fn fit_relationship(
+        &self,
+        old: &Relationship,
+        canon: &Canon,
+        forecast: &mut Forecast,
+    ) -> Fitted {
+        if !self.to.self_loops && old.from == old.to {
+            forecast.lose(
+                "relationship:self-loop",
+                "relationships from a node to itself are left out",
+                &old.key,
+            );
+            return Fitted::LeftOut;
+        }
+        let mut new = old.clone();
+        self.fit_name("type", &mut new.rel_type, &old.key, forecast);
+        new.key = self.fit_key("id", &old.key, &old.key, forecast);
+        new.from = self.fit_key("from", &old.from, &old.key, forecast);
+        new.to = self.fit_key("to", &old.to, &old.key, forecast);
+        let columns = old.row.temporal();
+        let Some(properties) =
+            self.fit_properties(&old.properties, &new.key, canon, forecast, &columns)
+        else {
+            return Fitted::LeftOut;
+        };
+        new.properties = properties;
+        new.row = self.fit_row(&old.row, forecast);
+        Fitted::Changed(Box::new(Record::Relationship(new)))
+    }
+
+    fn fit_row(&self, row: &Row, forecast: &mut Forecast) -> Row {
+        if self.to.rows {
+            return row.clone();
+        }
+        if row.created_at.is_some() || row.updated_at.is_some() {
+            forecast.equal("row-times");
+        }
+        Row::default()
+    }
+
+    fn fit_key(&self, field: &str, key: &Key, of: &Key, forecast: &mut Forecast) -> Key {
+        match key {
+            Key::Id(Value::Text(text)) => {
+                let mut text = text.clone();
+                self.fit_name(field, &mut text, of, forecast);
+                Key::Id(Value::Text(text))
+            }
+            Key::Id(_) if self.to.ids == Ids::Text => {
+                let name = format!("{field}:type");
+                forecast.lose(&name, "an id that is no text becomes text", of);
+                Key::text(key.display())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The properties in a type the target has; `None` if the record cannot move.
+    fn fit_properties(
+        &self,
+        properties: &Properties,
+        key: &Key,
+        canon: &Canon,
+        forecast: &mut Forecast,
+        columns: &[(&'static str, &Option<Value>)],
+    ) -> Option<Properties> {
+        if self.to.stored_text && self.to.nul && self.to.broken_text && self.to.id_beside_properties
+        {
+            return Some(properties.clone());
+        }
+        let Some(map) = properties.map() else {
+            let what = "records whose properties are no JSON object are left out";
+            forecast.lose("properties:unreadable", what, key);
+            return None;
+        };
+        if canon.has_repeated_key() {
+            let what = "of a key that stands twice, only the last value is kept";
+            forecast.lose("properties:repeated-key", what, key);
+        }
+        let mut map = map.into_owned();
+        if !self.to.rows {
+            self.merge_columns(&mut map, columns, forecast);
+        }
+        let relationship = !columns.is_empty();
+        let mut pairs = Vec::with_capacity(map.len());
+        for (mut name, mut value) in map {
+            let shown = name.to_lossy().into_owned();
+            if relationship
+                && !self.to.nulls
+                && matches!(value, Value::Null)
+                && NULL_IS_ABSENT.contains(&shown.as_str())
+            {
+                forecast.equal("null-absent");
+                continue;
+            }
+            self.fit_text("properties", &mut name, key, forecast);
+            self.fit_value(&shown, &mut value, key, forecast, 0);
+            pairs.push((name, value));
+        }
+        let mut map = Map::from_pairs(pairs);
+        if !self.to.id_beside_properties {
+            self.fit_own_id(&mut map, key, forecast);
+        }
+        Some(Properties::Typed(map))
+    }
+
+    /// A temporal column wins over the property of its name.
+    fn merge_columns(
+        &self,
+        map: &mut Map,
+        columns: &[(&'static str, &Option<Value>)],
+        forecast: &mut Forecast,
+    ) {
+        for (name, value) in columns {
+            match value {
+                Some(Value::Null) if NULL_IS_ABSENT.contains(name) => {
+                    map.remove(name);
+                }
+                Some(value) => {
+                    if map.get(name).is_some_and(|old| old != value) {
+                        forecast.equal("stale-copy");
+                    }
+                    map.insert(*name, value.clone());
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The property `id` is the key there.
+    fn fit_own_id(&self, map: &mut Map, key: &Key, forecast: &mut Forecast) {
+        let own = match key {
+            Key::Id(value) => value.clone(),
+            Key::Derived(_) => Value::text(key.display()),
+        };
+        match map.get("id") {
+            Some(id) if *id != own => {
+                let what = "a property id that differs from the record's key is replaced by it";
+                forecast.lose("id:mismatch", what, key);
+            }
+            Some(_) => {}
+            None => forecast.equal("own-id"),
+        }
+        map.insert("id", own);
+    }
+
+    fn fit_value(
+        &self,
+        field: &str,
+        value: &mut Value,
+        key: &Key,
+        forecast: &mut Forecast,
+        depth: usize,
+    ) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        match value {
+            Value::Text(text) => self.fit_text(field, text, key, forecast),
+            Value::List(list) => {
+                for item in list {
+                    self.fit_value(field, item, key, forecast, depth + 1);
+                }
+            }
+            Value::Map(map) => {
+                let pairs = std::mem::take(map)
+                    .into_iter()
+                    .map(|(mut name, mut value)| {
+                        self.fit_text(field, &mut name, key, forecast);
+                        self.fit_value(field, &mut value, key, forecast, depth + 1);
+                        (name, value)
+                    });
+                *map = Map::from_pairs(pairs.collect());
+            }
+            _ => {}
+        }
+    }
+
+    /// Text that cannot be encoded behind the reserved property: a key, label or type.
+    fn fit_name(&self, field: &str, text: &mut Text, key: &Key, forecast: &mut Forecast) {
+        self.fit_text(field, text, key, forecast);
+        if !self.to.broken_text && text.as_str().is_none() {
+            let name = format!("{field}:broken-text");
+            forecast.lose(&name, "each byte that is no UTF-8 becomes U+FFFD", key);
+            *text = Text::from(text.to_lossy().into_owned());
+        }
+    }
+
+    fn fit_text(&self, field: &str, text: &mut Text, key: &Key, forecast: &mut Forecast) {
+        if !self.to.nul && text.as_bytes().contains(&0) {
+            let name = format!("{field}:nul");
+            forecast.lose(&name, "each NUL character becomes U+FFFD", key);
+            let mut out = Vec::with_capacity(text.len() + 8);
+            for (i, part) in text.as_bytes().split(|b| *b == 0).enumerate() {
+                if i > 0 {
+                    out.extend_from_slice("\u{FFFD}".as_bytes());
+                }
+                out.extend_from_slice(part);
+            }
+            *text = Text::from_bytes(out);
+        }
+    }
+}

@@ -1,0 +1,522 @@
+//! The phases of a migration, in their order, and where one that was broken off goes on.
+
+use super::census::{Census, Staged};
+use super::checkpoint::Step;
+use super::compare::{Compared, Sides, Terms, compare};
+use super::decide::Decisions;
+use super::event::Phase;
+use super::export::{Export, recount};
+use super::filter::Sieve;
+use super::home::make_folder;
+use super::import::Import;
+use super::ledger::{LedgerSpool, next_join};
+use super::loss::Fit;
+use super::plan::OnConflict;
+use super::preflight::Preflight;
+use super::run::Run;
+use super::step::step;
+use super::verify::read_content;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::time::Instant;
+use crate::report::{Check, Outcome, Verdict};
+use crate::store::archive::{ArchiveReader, Header, Origin};
+use crate::store::{Consistency, Description, Prepared, Store, WriteMode, WriteRequest, Writer};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Times a source that is written to meanwhile is read again.
+const READINGS: u32 = 3;
+
+/// An import that goes on while the source is still read.
+pub(super) type Overlapped = JoinHandle<Result<Box<Import>>>;
+
+impl Run {
+    /// From wherever the run is to its outcome.
+    pub async fn migrate(&mut self) -> Result<Outcome> {
+        match self.checkpoint.step {
+            Step::RollingBack => return self.roll_back().await,
+            Step::Publishing => {
+                if let Some(outcome) = self.settle().await? {
+                    return Ok(outcome);
+                }
+            }
+            Step::Published => return self.after_publishing().await,
+            _ => {}
+        }
+        let prepared = self.preflight().await?;
+        make_folder(&self.stage_dir())?;
+        let sieve = self.sieve()?;
+        let present = match self.needs_present(prepared.as_ref()) {
+            true => Some(self.read_present(Consistency::InPlace).await?),
+            false => None,
+        };
+        if let Some(outcome) = self.probe(&sieve, present.as_ref()).await? {
+            return Ok(outcome);
+        }
+        let (mut census, overlapped) = match self.checkpoint.step {
+            Step::Exporting => self.export(&sieve, prepared.as_ref()).await?,
+            _ => (self.count_again(&sieve, None).await?, None),
+        };
+        self.events.begin(Phase::Validate);
+        let (compared, census) = match self.validate(&mut census, &sieve, &present).await {
+            Ok((compared, again)) => (compared, again.unwrap_or(census)),
+            Err(e) => {
+                self.stop_overlapped(overlapped).await;
+                return Err(e);
+            }
+        };
+        step("compared");
+        self.events.end(Phase::Validate, true);
+        let consent = self.review(&compared, &census, prepared.as_ref()).await;
+        let proceed = match consent {
+            Ok(proceed) => proceed,
+            Err(e) => {
+                self.stop_overlapped(overlapped).await;
+                return Err(e);
+            }
+        };
+        if self.plan.write.dry_run {
+            return Ok(Outcome::DryRun);
+        }
+        if !proceed {
+            self.stop_overlapped(overlapped).await;
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "the review was answered with no",
+            ));
+        }
+        let Some(prepared) = prepared else {
+            return Err(Error::internal("the target was not prepared"));
+        };
+        if compared.added.total() + compared.changed.total() == 0 && present.is_some() {
+            return self.nothing_to_do(&compared, &present).await;
+        }
+        self.back_up(&prepared).await?;
+        let overlapped = match compared.again || !compared.decisions.is_empty() {
+            true => {
+                self.stop_overlapped(overlapped).await;
+                None
+            }
+            false => overlapped,
+        };
+        self.write(overlapped, &prepared, &sieve, &compared).await
+    }
+
+    async fn preflight(&mut self) -> Result<Option<Prepared>> {
+        self.events.begin(Phase::Preflight);
+        let stage_dir = self.stage_dir();
+        let around = stage_dir.parent().unwrap_or(&stage_dir).to_owned();
+        let mut preflight = Preflight {
+            plan: &self.plan,
+            source: &self.stores.source,
+            target: &self.stores.target,
+            stage_dir: &around,
+            source_found: Description::default(),
+            target_found: Description::default(),
+            prepared: None,
+            refused: None,
+        };
+        let good = preflight.run(&self.events).await;
+        let (source, target) = (preflight.source_found, preflight.target_found);
+        let prepared = preflight.prepared;
+        self.report.source.description = source;
+        self.report.target.description = target;
+        self.events.end(Phase::Preflight, good);
+        if !good {
+            let failed = self.events.told().0;
+            return Err(refused_by(&failed));
+        }
+        step("preflight-passed");
+        Ok(prepared)
+    }
+
+    fn sieve(&mut self) -> Result<Sieve> {
+        let last_run = match self.plan.filter.since.as_deref() {
+            Some("last-run") => match &self.checkpoint.since {
+                Some(since) => since.parse().ok().map(Instant),
+                None => {
+                    let found = self.last_run()?;
+                    self.checkpoint.since = found.map(|at| at.0.to_string());
+                    found
+                }
+            },
+            _ => None,
+        };
+        Sieve::new(&self.plan.filter, last_run)
+    }
+
+    /// When the last finished run of the same source and target began.
+    fn last_run(&self) -> Result<Option<Instant>> {
+        for run in self.home.runs()?.into_iter().rev() {
+            if let Ok(Some(report)) = run.report()
+                && report.outcome == Outcome::Done
+                && report.plan.source == self.plan.source
+                && report.plan.target == self.plan.target
+            {
+                return Ok(Some(Instant(i128::from(report.started_at) * 1_000_000)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn needs_present(&self, prepared: Option<&Prepared>) -> bool {
+        let found = &self.report.target.description;
+        let empty =
+            prepared.is_some_and(|p| p.empty) || found.counts.is_some_and(|c| c.total() == 0);
+        found.exists && !empty && self.stores.target.descriptor().source
+    }
+
+    fn census(&self, sieve: &Sieve) -> Census {
+        let to = self.stores.target.descriptor().capabilities;
+        let newest = self.plan.write.on_conflict == OnConflict::Newest;
+        Census::new(
+            &self.stage_dir(),
+            Fit::new(to),
+            to.parallel,
+            sieve.clone(),
+            newest,
+        )
+    }
+
+    /// One that only fits records again, for an import.
+    pub fn light_census(&self, sieve: &Sieve) -> Census {
+        let to = self.stores.target.descriptor().capabilities;
+        Census::light(&self.stage_dir(), Fit::new(to), sieve.clone())
+    }
+
+    /// What the target holds now, as a ledger.
+    async fn read_present(&mut self, how: Consistency) -> Result<LedgerSpool> {
+        let mut how = how;
+        for _ in 0..READINGS {
+            let fingerprint = self.stores.target.fingerprint().await?;
+            let mut snapshot = self.stores.target.snapshot(how).await?;
+            let newest = self.plan.write.on_conflict == OnConflict::Newest;
+            let census = Census::plain(&self.stage_dir(), newest);
+            let read = read_content(
+                &mut *snapshot,
+                census,
+                Phase::Preflight,
+                (&self.events, &self.control),
+            )
+            .await;
+            match read {
+                Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::Copy,
+                Err(e) => return Err(e),
+                Ok(content) => {
+                    let unreadable = content.census.unreadable_count.total();
+                    if unreadable > 0 {
+                        return Err(Error::new(
+                            ErrorKind::Corrupt,
+                            format!("{unreadable} places of the target cannot be read"),
+                        )
+                        .remedy("Mend the target, or choose a new one. `memferry inspect` names the places."));
+                    }
+                    let dir = self.stage_dir();
+                    let newest = content.census.newest.clone();
+                    let spool = super::blocking(move || content.census.ledger.spool(&dir)).await?;
+                    self.report.target.description.counts = Some(content.counts);
+                    self.present_newest = newest;
+                    self.checkpoint.target_before = Some(fingerprint);
+                    self.checkpoint
+                        .content_before
+                        .get_or_insert(spool.content.clone());
+                    return Ok(spool);
+                }
+            }
+        }
+        Err(drifting("target"))
+    }
+
+    /// If both sides have the same number of records they may well be the same: then
+    /// reading both is all there is to do, and nothing is staged.
+    async fn probe(
+        &mut self,
+        sieve: &Sieve,
+        present: Option<&LedgerSpool>,
+    ) -> Result<Option<Outcome>> {
+        let (Some(present), true) = (present, sieve.is_open()) else {
+            return Ok(None);
+        };
+        let count = self.report.source.description.counts.map(|c| c.total());
+        if count != Some(present.len()) || self.checkpoint.step != Step::Exporting {
+            return Ok(None);
+        }
+        let mut snapshot = self.stores.source.snapshot(Consistency::InPlace).await?;
+        let census = self.census(sieve);
+        let read = read_content(
+            &mut *snapshot,
+            census,
+            Phase::Preflight,
+            (&self.events, &self.control),
+        )
+        .await;
+        let census = match read {
+            Ok(content) => content.census,
+            Err(e) if e.kind() == ErrorKind::Drifted => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let clean = census.unreadable_count.total() == 0
+            && census.forecast.losses(&Default::default()).is_empty();
+        let (mut present, dir) = (present.read(), self.stage_dir());
+        let (census, same) = super::blocking(move || {
+            let mut census = census;
+            let ledger =
+                std::mem::replace(&mut census.ledger, super::ledger::LedgerBuilder::new(&dir));
+            let mut staged = ledger.finish()?;
+            while let Some((new, old)) = next_join(&mut staged, &mut present)? {
+                match (new.as_slice(), old.as_slice()) {
+                    ([new], [old]) if new.digest.matches(&old.digest) => {}
+                    _ => return Ok((census, false)),
+                }
+            }
+            Ok((census, true))
+        })
+        .await?;
+        if !same || !clean {
+            return Ok(None);
+        }
+        for phase in [Phase::Export, Phase::Backup, Phase::Import] {
+            self.events
+                .skip(phase, "source and target hold the same records");
+        }
+        self.report_same(&census);
+        if self.plan.write.dry_run {
+            return Ok(Some(Outcome::DryRun));
+        }
+        Ok(Some(Outcome::Done))
+    }
+
+    /// Reads the source into the stage, and imports meanwhile where that is safe.
+    async fn export(
+        &mut self,
+        sieve: &Sieve,
+        prepared: Option<&Prepared>,
+    ) -> Result<(Census, Option<Overlapped>)> {
+        self.events.begin(Phase::Export);
+        let mut how = match self.source_copy {
+            true => Consistency::Copy,
+            false => Consistency::InPlace,
+        };
+        for _ in 0..READINGS {
+            let fingerprint = self.stores.source.fingerprint().await?;
+            if self.checkpoint.source.as_ref() != Some(&fingerprint) {
+                if self.checkpoint.export.take().is_some() {
+                    self.events.warn(
+                        "source-changed",
+                        "the source was changed since the run was broken off; reading it again",
+                    );
+                }
+                self.checkpoint.source = Some(fingerprint);
+            }
+            self.stores.target.discard(&self.folder.name).await?;
+            let (feed, overlapped) = self.overlap(sieve, prepared).await?;
+            let origin = Origin {
+                kind: self.stores.source.address().kind().to_owned(),
+                address: self.stores.source.address().to_string(),
+                layout: self.report.source.description.layout.clone(),
+            };
+            let export = Export {
+                snapshot: self.stores.source.snapshot(how).await?,
+                stage: self.stage(),
+                header: Header::new(origin),
+                folder: self.folder.clone(),
+                checkpoint: self.checkpoint.clone(),
+                census: self.census(sieve),
+                feed,
+                events: self.events.clone(),
+                control: self.control.clone(),
+            };
+            match export.run().await {
+                Ok((census, checkpoint)) => {
+                    self.checkpoint = checkpoint;
+                    self.events.end(Phase::Export, true);
+                    return Ok((census, overlapped));
+                }
+                Err(e) => {
+                    self.stop_overlapped(overlapped).await;
+                    if e.kind() != ErrorKind::Drifted {
+                        return Err(e);
+                    }
+                    self.events.warn(
+                        "drifted",
+                        "the source was written to while it was read; reading a copy of it",
+                    );
+                    how = Consistency::Copy;
+                    self.checkpoint.export = None;
+                    let stage = self.stage();
+                    super::blocking(move || match std::fs::remove_file(&stage) {
+                        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                            Err(Error::io("remove", &stage, e))
+                        }
+                        _ => Ok(()),
+                    })
+                    .await?;
+                }
+            }
+        }
+        Err(drifting("source"))
+    }
+
+    /// Starts importing what is exported, if nobody can see the target before all of it
+    /// was validated, and no answer is awaited before the first write.
+    async fn overlap(
+        &mut self,
+        sieve: &Sieve,
+        prepared: Option<&Prepared>,
+    ) -> Result<(Option<mpsc::Sender<Vec<Staged>>>, Option<Overlapped>)> {
+        let aside = prepared.is_some_and(|p| p.mode == WriteMode::Aside);
+        if !aside || !sieve.is_open() || self.plan.write.dry_run || self.ask == super::Ask::Always {
+            return Ok((None, None));
+        }
+        let mut import = self.importer(WriteMode::Aside).await?;
+        let (feed, fed) = mpsc::channel(2);
+        self.events.begin(Phase::Import);
+        let overlapped = tokio::spawn(async move {
+            match import.run(fed, None).await {
+                Ok(()) => {
+                    import.writer.complete().await?;
+                    Ok(Box::new(import))
+                }
+                Err(e) => {
+                    let _ = import.writer.abandon().await;
+                    Err(e)
+                }
+            }
+        });
+        Ok((Some(feed), Some(overlapped)))
+    }
+
+    /// Gives up an import that went on meanwhile.
+    pub async fn stop_overlapped(&mut self, overlapped: Option<Overlapped>) {
+        if let Some(overlapped) = overlapped {
+            if let Ok(Ok(mut import)) = overlapped.await {
+                let _ = import.writer.abandon().await;
+            }
+            let _ = self.stores.target.discard(&self.folder.name).await;
+        }
+    }
+
+    /// Opens the target for an import.
+    pub async fn importer(&mut self, mode: WriteMode) -> Result<Import> {
+        let request = WriteRequest {
+            mode,
+            run: self.folder.name.clone(),
+            origin: Some(self.stores.source.address().to_string()),
+        };
+        let writer: Box<dyn Writer> = self.stores.target.writer(&request).await?;
+        self.checkpoint.mode = Some(mode);
+        step("writer-opened");
+        let path = self.folder.dir.join("undo.journal");
+        let journal = match mode {
+            WriteMode::Aside => None,
+            _ => Some(super::blocking(move || super::journal::Journal::open(&path)).await?),
+        };
+        let target: Arc<dyn Store> = self.stores.target.clone();
+        Ok(Import::new(
+            target,
+            request,
+            writer,
+            journal,
+            &self.plan.write,
+            self.folder.clone(),
+            self.checkpoint.clone(),
+            (self.events.clone(), self.control.clone()),
+        ))
+    }
+
+    /// A census of what is staged already.
+    pub async fn count_again(
+        &mut self,
+        sieve: &Sieve,
+        decisions: Option<Decisions>,
+    ) -> Result<Census> {
+        let mut census = self.census(sieve);
+        let stage = self.stage();
+        super::blocking(move || {
+            recount(
+                &mut ArchiveReader::open(&stage)?,
+                &mut census,
+                decisions.as_ref(),
+                drop,
+            )?;
+            Ok(census)
+        })
+        .await
+    }
+
+    /// Holds what is staged against the target; again, if that made records drop out.
+    async fn validate(
+        &mut self,
+        census: &mut Census,
+        sieve: &Sieve,
+        present: &Option<LedgerSpool>,
+    ) -> Result<(Compared, Option<Census>)> {
+        let first = self.compare(census, sieve, present, None).await?;
+        if !first.again {
+            return Ok((first, None));
+        }
+        let mut census = self
+            .count_again(sieve, Some(first.decisions.clone()))
+            .await?;
+        let mut second = self
+            .compare(&mut census, sieve, present, Some(first.decisions.clone()))
+            .await?;
+        if second.again {
+            return Err(Error::internal("records could not be told apart"));
+        }
+        second.again = true;
+        second.dangling = first.dangling;
+        second.parallel = first.parallel;
+        second.repeated = first.repeated;
+        Ok((second, Some(census)))
+    }
+
+    async fn compare(
+        &mut self,
+        census: &mut Census,
+        sieve: &Sieve,
+        present: &Option<LedgerSpool>,
+        earlier: Option<Decisions>,
+    ) -> Result<Compared> {
+        let (dir, open) = (self.stage_dir(), sieve.is_open());
+        let sides = Sides::of(census, &dir, present.clone())?;
+        let target = self.stores.target.descriptor().capabilities;
+        let policy = self.plan.write.on_conflict;
+        super::blocking(move || {
+            let terms = Terms {
+                dir: &dir,
+                policy,
+                target: &target,
+                open,
+                earlier: earlier.as_ref(),
+            };
+            compare(sides, &terms)
+        })
+        .await
+    }
+}
+
+fn drifting(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Drifted,
+        format!("the {what} is written to all the time and could not be read at rest"),
+    )
+    .temporary()
+    .remedy("Stop the program that writes to it, then repeat the command.")
+}
+
+/// The error of a preflight that failed.
+fn refused_by(checks: &[Check]) -> Error {
+    let failed: Vec<&Check> = checks
+        .iter()
+        .filter(|c| c.verdict == Verdict::Fail)
+        .collect();
+    let said = |c: &&Check| format!("{}: {}", c.title.to_lowercase(), c.evidence);
+    let messages: Vec<String> = failed.iter().map(said).collect();
+    let error = Error::new(ErrorKind::Refused, messages.join("; "));
+    match failed.first().and_then(|c| c.remedy.clone()) {
+        Some(remedy) => error.remedy(remedy),
+        None => error,
+    }
+}

@@ -1,0 +1,31 @@
+//! The source is there and can be read.
+
+use super::{Preflight, fail, fail_of, pass};
+use crate::report::Check;
+
+const NAME: &str = "source-answers";
+const TITLE: &str = "Source answers";
+
+pub async fn check(preflight: &mut Preflight<'_>) -> Check {
+    match preflight.source.describe().await {
+        Err(e) => fail_of(NAME, TITLE, &e),
+        Ok(found) if !found.exists => fail(
+            NAME,
+            TITLE,
+            format!("{} is not there", preflight.source.address()),
+            "Check the address; `memferry stores --found` lists the stores on this machine.",
+        ),
+        Ok(found) => {
+            let numbers = match &found.counts {
+                Some(c) => format!(
+                    ": {} memories, {} other nodes, {} relationships",
+                    c.memories, c.other_nodes, c.relationships
+                ),
+                None => String::new(),
+            };
+            let evidence = format!("{}{numbers}", found.layout);
+            preflight.source_found = found;
+            pass(NAME, TITLE, evidence)
+        }
+    }
+}
