@@ -89,6 +89,12 @@ impl Frame {
         }
     }
 
+    /// Where one of its records is, counted from 0, for people.
+    pub(super) fn place_of(&self, n: u32) -> String {
+        let record = self.first + u64::from(n);
+        place(self.number, record, record)
+    }
+
     /// That its records cannot be read.
     pub fn unreadable(&self, reason: impl Into<String>) -> Unreadable {
         Unreadable {

@@ -7,7 +7,12 @@
 
 mod frame;
 mod header;
+mod keys;
+mod locate;
 mod reader;
+mod snapshot;
+mod store;
+mod target;
 mod verify;
 mod walk;
 mod writer;
@@ -15,6 +20,7 @@ mod writer;
 pub use frame::{FRAME_CONTENT, Frame, MAX_FRAMES, MAX_LINE, MAX_RECORD};
 pub use header::{Facts, Header, Origin, VERSION};
 pub use reader::ArchiveReader;
+pub use store::DESCRIPTOR;
 pub use verify::{Problem, verify, verify_with};
 pub use writer::{ArchiveWriter, Finished, Position};
 

@@ -173,26 +173,43 @@ impl ArchiveWriter {
     /// `TooLarge` beyond the longest line or the deepest nesting. After any error the
     /// record is not taken, and may be pushed again.
     pub fn push(&mut self, record: &Record) -> Result<u64> {
+        self.in_order(record)?;
         self.take(record, None)
     }
 
     /// Like [`ArchiveWriter::push`] for a caller that has just digested the record:
     /// `portable` is what [`crate::model::Canon::is_portable`] says.
     pub fn push_known(&mut self, record: &Record, portable: bool) -> Result<u64> {
+        self.in_order(record)?;
         self.take(record, Some(portable))
     }
 
-    fn take(&mut self, record: &Record, portable: Option<bool>) -> Result<u64> {
-        let kind = Some(record.kind());
+    /// Like [`ArchiveWriter::push`] in any order: what that makes is no archive, and
+    /// only its own readers can read it.
+    pub(super) fn push_anywhere(&mut self, record: &Record) -> Result<u64> {
+        self.take(record, None)
+    }
+
+    fn in_order(&self, record: &Record) -> Result<()> {
         let before = match self.open.kind {
             None => self.frames.with(|f| f.last().and_then(|last| last.kind)),
             open => open,
         };
-        if before > kind {
-            return Err(Error::internal(
+        match before > Some(record.kind()) {
+            true => Err(Error::internal(
                 "a node came behind the relationships of an archive",
-            ));
+            )),
+            false => Ok(()),
         }
+    }
+
+    /// Follows its file to another name.
+    pub(super) fn moved_to(&mut self, path: &Path) {
+        self.path = path.to_owned();
+    }
+
+    fn take(&mut self, record: &Record, portable: Option<bool>) -> Result<u64> {
+        let kind = Some(record.kind());
         if self.open.records > 0 && (kind != self.open.kind || self.lines.len() >= FRAME_CONTENT) {
             self.end_frame()?;
         }
@@ -253,8 +270,8 @@ impl ArchiveWriter {
         self.finish_in_place(notes)
     }
 
-    /// Like [`ArchiveWriter::finish`]; the writer must not be used again but for
-    /// [`ArchiveWriter::reader`].
+    /// Like [`ArchiveWriter::finish`]. Should more records follow, they take the place of
+    /// the index, and the archive must be finished again.
     pub(super) fn finish_in_place(
         &mut self,
         notes: serde_json::Map<String, serde_json::Value>,
@@ -280,7 +297,8 @@ impl ArchiveWriter {
         }
         .write(&mut bytes);
         self.file
-            .write_all_at(&bytes, self.end)
+            .set_len(self.end)
+            .and_then(|()| self.file.write_all_at(&bytes, self.end))
             .and_then(|()| self.file.sync_all())
             .map_err(|cause| Error::io("write", &self.path, cause))?;
         file::sync(file::folder_of(&self.path))?;

@@ -4,7 +4,7 @@
 
 use super::index::{self, FORMAT, OURS};
 use super::layout::line;
-use super::snapshot::Picture;
+use super::snapshot::{MAX_RECORD, Picture};
 use super::split::split;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::json::{self, Style};
@@ -89,6 +89,14 @@ impl Writer for Building {
     }
 
     async fn apply(&mut self, batch: &Batch) -> Result<Applied> {
+        let mut records = batch.changes.iter().filter_map(|c| c.after.as_ref());
+        if let Some(record) = records.find(|r| r.size() > MAX_RECORD) {
+            return Err(
+                Error::new(ErrorKind::TooLarge, "a record is larger than 32 MiB")
+                    .with("id", record.key().display())
+                    .remedy("Leave it out, or choose a target without that limit."),
+            );
+        }
         let batch = batch.clone();
         self.with(move |work| {
             work.written = false;

@@ -3,6 +3,7 @@
 use crate::model::{Canon, Digest, Key, KeyHash, Kind, Record, memory};
 use crate::store::{Change, Counts};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Records of both kinds. Cloning shares the records.
@@ -11,6 +12,7 @@ pub(super) struct Contents {
     nodes: Rows,
     relationships: Rows,
     next: u64,
+    writes: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,7 @@ impl Contents {
         let kind = record.kind();
         let hash = Canon::key_hash(kind, record.key());
         self.next += 1;
+        self.writes += 1;
         let next = self.next;
         let rows = self.rows_mut(kind);
         let number = *rows.by_key.entry(hash).or_insert(next);
@@ -52,6 +55,7 @@ impl Contents {
     }
 
     pub(super) fn remove(&mut self, kind: Kind, key: &Key) -> bool {
+        self.writes += 1;
         let rows = self.rows_mut(kind);
         match rows.by_key.remove(&Canon::key_hash(kind, key)) {
             Some(number) => rows.by_number.remove(&number).is_some(),
@@ -67,7 +71,7 @@ impl Contents {
     ) -> impl Iterator<Item = (u64, &Arc<Record>)> {
         self.rows(kind)
             .by_number
-            .range(number + 1..)
+            .range((Bound::Excluded(number), Bound::Unbounded))
             .map(|(n, r)| (*n, r))
     }
 
@@ -79,6 +83,11 @@ impl Contents {
             other_nodes: self.nodes.by_number.len() as u64 - memories,
             relationships: self.relationships.by_number.len() as u64,
         }
+    }
+
+    /// How often it was written to.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,7 +1,9 @@
 //! What a place makes of a record: kept as it is, in the form its capabilities allow,
 //! refused, or (with bad manners) changed without a word.
 
+use super::Misfits;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mapping::reserved;
 use crate::model::json::{self, Style};
 use crate::model::{Canon, Key, Map, Properties, Record, Row, Text, Value, memory};
 use crate::store::{Capabilities, Ids, Labels};
@@ -10,9 +12,10 @@ use crate::store::{Capabilities, Ids, Labels};
 pub(super) fn stored(
     record: &Record,
     holds: &Capabilities,
-    degrade: bool,
+    misfits: Misfits,
     canon: &mut Canon,
 ) -> Result<Record> {
+    let degrade = misfits == Misfits::Changed;
     let mut record = record.clone();
     if !holds.stored_text {
         parse(&mut record, canon, degrade)?;
@@ -20,14 +23,23 @@ pub(super) fn stored(
     if !holds.rows {
         fold_row(&mut record);
     }
-    let mut misfits = shape(&record, holds);
+    let mut wrong = shape(&record, holds);
     if let Properties::Typed(map) = properties_mut(&mut record) {
         let mut fitter = Fitter {
             holds,
-            misfits: &mut misfits,
+            wrong: &mut wrong,
         };
-        let fitted = fitter.map(std::mem::take(map));
-        *map = fitted;
+        let encoded = match misfits {
+            Misfits::Encoded => reserved::encode(map, holds),
+            Misfits::Refused | Misfits::Changed => None,
+        };
+        match encoded {
+            Some(encoded) => {
+                let encoded = fitter.map(encoded);
+                *map = reserved::decode(&encoded).unwrap_or(encoded);
+            }
+            None => *map = fitter.map(std::mem::take(map)),
+        }
     }
     if let Some(max) = holds.max_record
         && record.size() as u64 > max
@@ -38,7 +50,7 @@ pub(super) fn stored(
         )
         .with("id", record.key().display()));
     }
-    match misfits.first() {
+    match wrong.first() {
         Some(what) if !degrade => Err(Error::new(
             ErrorKind::Unsupported,
             format!("the reference store holds no {what}"),
@@ -96,7 +108,7 @@ fn fold_row(record: &mut Record) {
 }
 
 fn shape(record: &Record, holds: &Capabilities) -> Vec<&'static str> {
-    let mut misfits = Vec::new();
+    let mut wrong = Vec::new();
     let mut key = |key: &Key| {
         let fits = match key {
             Key::Derived(_) => true,
@@ -104,7 +116,7 @@ fn shape(record: &Record, holds: &Capabilities) -> Vec<&'static str> {
             Key::Id(_) => holds.ids == Ids::Any,
         };
         if !fits {
-            misfits.push("id of that kind");
+            wrong.push("id of that kind");
         }
     };
     match record {
@@ -114,7 +126,7 @@ fn shape(record: &Record, holds: &Capabilities) -> Vec<&'static str> {
             key(&r.from);
             key(&r.to);
             if !holds.self_loops && r.from == r.to {
-                misfits.push("relationship from a node to itself");
+                wrong.push("relationship from a node to itself");
             }
         }
     }
@@ -125,7 +137,7 @@ fn shape(record: &Record, holds: &Capabilities) -> Vec<&'static str> {
             Labels::MemoryOnly => n.labels.len() == 1 && n.labels[0] == *memory::LABEL,
         };
         if !fits {
-            misfits.push("node with those labels");
+            wrong.push("node with those labels");
         }
     }
     if !holds.id_beside_properties
@@ -133,22 +145,22 @@ fn shape(record: &Record, holds: &Capabilities) -> Vec<&'static str> {
         && let (Some(id), Key::Id(own)) = (map.get("id"), record.key())
         && id != own
     {
-        misfits.push("id beside another property `id`");
+        wrong.push("id beside another property `id`");
     }
-    misfits
+    wrong
 }
 
 /// Makes values fit, naming what did not.
 struct Fitter<'a> {
     holds: &'a Capabilities,
-    misfits: &'a mut Vec<&'static str>,
+    wrong: &'a mut Vec<&'static str>,
 }
 
 impl Fitter<'_> {
     fn map(&mut self, map: Map) -> Map {
         let pairs = map.into_iter().filter_map(|(key, value)| {
             if matches!(value, Value::Null) && !self.holds.nulls {
-                self.misfits.push("null");
+                self.wrong.push("null");
                 return None;
             }
             Some((self.text(key), self.value(value)))
@@ -159,20 +171,20 @@ impl Fitter<'_> {
     fn value(&mut self, value: Value) -> Value {
         match value {
             Value::BigInt(digits) if !self.holds.big_integers => {
-                self.misfits.push("integer beyond 64 bits");
+                self.wrong.push("integer beyond 64 bits");
                 Value::Float(digits.parse().unwrap_or(f64::MAX))
             }
             Value::Float(f) if !f.is_finite() && !self.holds.non_finite => {
-                self.misfits.push("NaN or infinity");
+                self.wrong.push("NaN or infinity");
                 Value::text(f.to_string())
             }
             Value::Text(text) => Value::Text(self.text(text)),
             Value::Bytes(_) if !self.holds.bytes => {
-                self.misfits.push("bytes");
+                self.wrong.push("bytes");
                 as_json(&value)
             }
             Value::Map(_) if !self.holds.maps => {
-                self.misfits.push("nested map");
+                self.wrong.push("nested map");
                 as_json(&value)
             }
             Value::Map(map) => Value::Map(self.map(map)),
@@ -182,20 +194,21 @@ impl Fitter<'_> {
     }
 
     fn list(&mut self, mut list: Vec<Value>) -> Value {
-        if !self.holds.nested_lists && list.iter().any(|v| matches!(v, Value::List(_))) {
-            self.misfits.push("list inside a list");
+        if !self.holds.nested_lists
+            && list
+                .iter()
+                .any(|v| matches!(v, Value::List(_) | Value::Bytes(_)))
+        {
+            self.wrong.push("list inside a list");
             return as_json(&Value::List(list));
         }
         if !self.holds.nulls_in_lists && list.iter().any(|v| matches!(v, Value::Null)) {
-            self.misfits.push("null inside a list");
+            self.wrong.push("null inside a list");
             list.retain(|v| !matches!(v, Value::Null));
         }
-        let mut types: Vec<_> = list.iter().map(Value::type_name).collect();
-        types.sort_unstable();
-        types.dedup();
-        if !self.holds.mixed_lists && types.len() > 1 {
-            self.misfits.push("list of several types");
-            list = list.into_iter().map(|v| one_type(v, &types)).collect();
+        if !self.holds.mixed_lists && is_mixed(&list) {
+            self.wrong.push("list of several types");
+            list = one_type(list);
         }
         Value::List(list.into_iter().map(|v| self.value(v)).collect())
     }
@@ -203,11 +216,11 @@ impl Fitter<'_> {
     fn text(&mut self, text: Text) -> Text {
         let mut text = text;
         if !self.holds.broken_text && text.as_str().is_none() {
-            self.misfits.push("text that is not UTF-8");
+            self.wrong.push("text that is not UTF-8");
             text = text.to_lossy().into_owned().into();
         }
         if !self.holds.nul && text.as_bytes().contains(&0) {
-            self.misfits.push("NUL inside text");
+            self.wrong.push("NUL inside text");
             let kept: Vec<u8> = text.into_bytes().into_iter().filter(|b| *b != 0).collect();
             text = Text::from_bytes(kept);
         }
@@ -215,19 +228,31 @@ impl Fitter<'_> {
     }
 }
 
+fn is_mixed(list: &[Value]) -> bool {
+    let mut types = list
+        .iter()
+        .filter(|v| !matches!(v, Value::Null))
+        .map(std::mem::discriminant);
+    let first = types.next();
+    types.any(|t| Some(t) != first)
+}
+
 /// Numbers become floats, as Neo4j has it; anything else becomes text.
-fn one_type(value: Value, types: &[&str]) -> Value {
-    if types != ["float", "integer"] {
-        return match value {
-            Value::Text(_) => value,
-            other => as_json(&other),
-        };
+fn one_type(list: Vec<Value>) -> Vec<Value> {
+    let float = |value: &Value| match value {
+        Value::Int(i) => Some(Value::Float(*i as f64)),
+        Value::BigInt(digits) => digits.parse().ok().map(Value::Float),
+        Value::Float(f) => Some(Value::Float(*f)),
+        _ => None,
+    };
+    if let Some(floats) = list.iter().map(float).collect() {
+        return floats;
     }
-    match value {
-        Value::Int(i) => Value::Float(i as f64),
-        Value::BigInt(digits) => Value::Float(digits.parse().unwrap_or(f64::MAX)),
-        other => other,
-    }
+    let text = |value| match value {
+        Value::Text(_) => value,
+        other => as_json(&other),
+    };
+    list.into_iter().map(text).collect()
 }
 
 fn as_json(value: &Value) -> Value {

@@ -147,6 +147,17 @@ impl Place {
         names
     }
 
+    /// Whether it exists as a store.
+    pub fn exists(&self) -> bool {
+        self.inner.state().exists
+    }
+
+    /// Changes with everything that is done to what it holds, others' writes included.
+    pub fn state_name(&self) -> String {
+        let state = self.inner.state();
+        format!("{}, {} writes", state.exists, state.contents.writes())
+    }
+
     /// Whether somebody has it open for writing.
     pub fn is_locked(&self) -> bool {
         self.inner.state().lock.is_some()

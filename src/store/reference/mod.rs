@@ -35,8 +35,8 @@ pub struct Manners {
     pub capabilities: Capabilities,
     /// What a scan sees of others' writes, and who tells.
     pub drift: Drift,
-    /// Stores a value it does not hold changed, without a word, instead of refusing it.
-    pub silently_degrades: bool,
+    /// What becomes of a value it has no type for.
+    pub misfits: Misfits,
     /// Refuses batches of more changes.
     pub max_batch_rows: Option<usize>,
     /// Refuses batches of more bytes, by [`crate::model::Record::size`].
@@ -56,6 +56,18 @@ pub enum Drift {
     Silent,
 }
 
+/// What becomes of a value that a place has no type for. What no encoding helps (ends,
+/// labels, ids, NUL) is refused by the first two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfits {
+    /// Encoded as all stores do, and decoded when it is read.
+    Encoded,
+    /// Refused with `Unsupported`.
+    Refused,
+    /// Stored changed, without a word, as servers do: only verification can find it.
+    Changed,
+}
+
 impl Manners {
     /// Holds everything, in one of these modes; isolated snapshots.
     pub fn new(modes: &'static [WriteMode]) -> Self {
@@ -65,7 +77,7 @@ impl Manners {
                 ..Capabilities::EVERYTHING
             },
             drift: Drift::Never,
-            silently_degrades: false,
+            misfits: Misfits::Encoded,
             max_batch_rows: None,
             max_batch_bytes: None,
         }

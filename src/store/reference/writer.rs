@@ -1,5 +1,6 @@
 //! Writing to a place in each of the three modes.
 
+use super::Misfits;
 use super::contents::{Contents, Meets};
 use super::faults::{Met, no_answer};
 use super::fits;
@@ -116,15 +117,14 @@ impl Writing {
 
     fn fit(&self, record: &Record, canon: &mut Canon) -> Result<Record> {
         let manners = &self.inner.manners;
-        let degrade = manners.silently_degrades;
-        fits::stored(record, &manners.capabilities, degrade, canon)
+        fits::stored(record, &manners.capabilities, manners.misfits, canon)
     }
 
     /// Refuses relationships without ends, or a second of a type, where the place
     /// holds none.
     fn check_ends(&self, steps: &[Step], contents: &Contents) -> Result<()> {
         let holds = &self.inner.manners.capabilities;
-        if (holds.dangling && holds.parallel) || self.inner.manners.silently_degrades {
+        if (holds.dangling && holds.parallel) || self.inner.manners.misfits == Misfits::Changed {
             return Ok(());
         }
         let mut next = contents.clone();

@@ -1,0 +1,140 @@
+//! Publishing: never over anything, and for good.
+
+use crate::help::*;
+use crate::{S, behaviors};
+use memferry::error::ErrorKind;
+use memferry::store::Applied;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+
+behaviors! { "publishing";
+    aside: publishing_never_replaces_what_appeared_meanwhile,
+        a_refused_publish_can_be_cleaned_up, nothing_is_seen_before_publishing;
+    absent_file: publishing_never_replaces_a_folder, publishing_never_replaces_a_dangling_link,
+        a_missing_folder_is_refused, only_its_owner_can_read_a_new_file,
+        nothing_is_left_beside_a_published_file;
+    always: publishing_is_durable_across_opening_again;
+}
+
+async fn publishing_never_replaces_what_appeared_meanwhile(subject: S) {
+    let site = subject.site().await;
+    let store = site.store();
+    let mut writer = writer(&*store).await;
+    apply_all(&mut *writer, &few(), 500).await;
+    writer.complete().await.unwrap();
+    site.occupy();
+    let theirs = site.bytes();
+    let error = writer.publish().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert!(error.what_to_do().is_some());
+    assert_eq!(site.bytes(), theirs);
+    drop(writer);
+    assert_eq!(site.bytes(), theirs);
+}
+
+async fn a_refused_publish_can_be_cleaned_up(subject: S) {
+    let site = subject.site().await;
+    let run = run_name();
+    let mut writer = writer_soon(&site.store(), subject.mode(), &run).await;
+    apply_all(&mut *writer, &few(), 500).await;
+    site.occupy();
+    let names: usize = 1;
+    let theirs = site.bytes();
+    assert!(writer.publish().await.is_err());
+    writer.abandon().await.unwrap();
+    drop(writer);
+    site.store().discard(&run).await.unwrap();
+    assert_eq!(site.bytes(), theirs);
+    if let Some(path) = site.path() {
+        let left = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(left, names);
+    }
+}
+
+async fn nothing_is_seen_before_publishing(subject: S) {
+    let site = subject.site().await;
+    let store = site.store();
+    let mut writer = writer(&*store).await;
+    apply_all(&mut *writer, &few(), 3).await;
+    writer.complete().await.unwrap();
+    assert!(site.bytes().is_none());
+    assert!(!site.store().describe().await.unwrap().exists);
+    assert_eq!(writer.publish().await.unwrap(), Applied::Done);
+    assert!(site.bytes().is_some());
+}
+
+async fn publishing_never_replaces_a_folder(subject: S) {
+    let site = subject.site().await;
+    let path = site.path().unwrap();
+    let store = site.store();
+    let mut writer = writer(&*store).await;
+    apply_all(&mut *writer, &few(), 500).await;
+    std::fs::create_dir(path).unwrap();
+    assert!(writer.publish().await.is_err());
+    drop(writer);
+    assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
+}
+
+async fn publishing_never_replaces_a_dangling_link(subject: S) {
+    let site = subject.site().await;
+    let path = site.path().unwrap();
+    let store = site.store();
+    let mut writer = writer(&*store).await;
+    apply_all(&mut *writer, &few(), 500).await;
+    symlink("nowhere", path).unwrap();
+    let _ = writer.publish().await;
+    drop(writer);
+    let link = std::fs::read_link(path).expect("the link is still a link");
+    assert_eq!(link.to_str(), Some("nowhere"));
+}
+
+async fn a_missing_folder_is_refused(subject: S) {
+    let site = subject.site().await;
+    let path = site.path().unwrap();
+    let path = path.with_file_name("no such folder").join("store");
+    let address = memferry::store::Address::file(subject.descriptor(), &path).unwrap();
+    let store = memferry::store::registry::open(&address).unwrap();
+    assert!(!store.describe().await.is_ok_and(|d| d.exists));
+    let before = site.trace();
+    let answer = async {
+        let request = request(&*store, &run_name()).await?;
+        store.writer(&request).await.map(drop)
+    };
+    let error = answer.await.expect_err("there is no folder to write in");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(site.trace(), before, "and none is made");
+}
+
+async fn only_its_owner_can_read_a_new_file(subject: S) {
+    let site = filled(&*subject).await;
+    let meta = std::fs::metadata(site.path().unwrap()).unwrap();
+    if meta.is_file() {
+        assert_eq!(meta.mode() & 0o077, 0, "{:o}", meta.mode());
+    }
+}
+
+async fn nothing_is_left_beside_a_published_file(subject: S) {
+    let site = filled(&*subject).await;
+    let folder = site.path().unwrap().parent().unwrap();
+    let names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(names, [site.path().unwrap().file_name().unwrap()]);
+}
+
+async fn publishing_is_durable_across_opening_again(subject: S) {
+    let site = subject.site().await;
+    let before = look(&*site.store()).await;
+    let mut all = few();
+    write(&*site.store(), &all).await;
+    let mut expected = before.with(&all);
+    if crate::subject::when::changeable(&*subject) {
+        for n in 1..4 {
+            all = memories(n * 100..n * 100 + 50);
+            write(&*site.store(), &all).await;
+            expected = expected.with(&all);
+            look(&*site.store()).await.assert_same(&expected);
+        }
+    }
+    look(&*site.store()).await.assert_same(&expected);
+}

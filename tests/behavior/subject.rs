@@ -1,0 +1,119 @@
+//! What the suite has to know of a store: how to get a fresh place for one, and how to
+//! look at that place from outside.
+
+use async_trait::async_trait;
+use memferry::store::{Address, Capabilities, Descriptor, Shape, Store, WriteMode, registry};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A kind of store, in one of the states a run may find it in.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// Its name in trials.
+    fn name(&self) -> &'static str;
+
+    /// Its kind, with what it declares.
+    fn descriptor(&self) -> &'static Descriptor;
+
+    /// The mode in which a fresh place of it is written to.
+    fn mode(&self) -> WriteMode;
+
+    /// Whether a fresh place is there already as a store.
+    fn exists(&self) -> bool {
+        false
+    }
+
+    /// Whether it finds out about every changed byte.
+    fn checksummed(&self) -> bool {
+        false
+    }
+
+    /// A fresh place.
+    async fn site(&self) -> Box<dyn Site>;
+}
+
+impl dyn Subject + '_ {
+    /// What it declares.
+    pub fn holds(&self) -> &'static Capabilities {
+        &self.descriptor().capabilities
+    }
+}
+
+/// A place for a store, removed when dropped.
+#[async_trait]
+pub trait Site: Send + Sync {
+    /// Its address.
+    fn address(&self) -> Address;
+
+    /// The store, opened anew.
+    fn store(&self) -> Arc<dyn Store> {
+        registry::open(&self.address()).expect("the store opens")
+    }
+
+    /// Its file, where it is one.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Everything in which a look could leave a trace, times included.
+    fn trace(&self) -> BTreeMap<String, String>;
+
+    /// What the place itself consists of, without times; `None` if nothing is there.
+    fn bytes(&self) -> Option<String>;
+
+    /// Somebody else makes something there.
+    fn occupy(&self);
+
+    /// A program opens a writer for `run`, writes `records` memories (see
+    /// `help::memories`, from number 1000) in batches of ten, and is killed.
+    async fn killed_while_writing(&self, run: &str, mode: WriteMode, records: usize);
+}
+
+/// When a behaviour applies.
+pub mod when {
+    use super::*;
+
+    pub fn always(_: &dyn Subject) -> bool {
+        true
+    }
+
+    pub fn is_file(subject: &dyn Subject) -> bool {
+        subject.descriptor().shape == Shape::File
+    }
+
+    pub fn absent(subject: &dyn Subject) -> bool {
+        !subject.exists()
+    }
+
+    pub fn absent_file(subject: &dyn Subject) -> bool {
+        is_file(subject) && absent(subject)
+    }
+
+    pub fn aside(subject: &dyn Subject) -> bool {
+        subject.mode() == WriteMode::Aside
+    }
+
+    pub fn transaction(subject: &dyn Subject) -> bool {
+        subject.mode() == WriteMode::Transaction
+    }
+
+    pub fn journal(subject: &dyn Subject) -> bool {
+        subject.mode() == WriteMode::Journal
+    }
+
+    /// What is not published can be taken back.
+    pub fn unpublished(subject: &dyn Subject) -> bool {
+        !journal(subject)
+    }
+
+    /// Published, it can be written to again.
+    pub fn changeable(subject: &dyn Subject) -> bool {
+        let modes = subject.holds().modes;
+        modes.iter().any(|mode| *mode != WriteMode::Aside)
+    }
+
+    pub fn has_secret(subject: &dyn Subject) -> bool {
+        subject.descriptor().settings.iter().any(|s| s.secret)
+    }
+}
