@@ -167,18 +167,15 @@ fn file(path: &Path) -> Result<Address> {
 async fn check(word: &str, json: Json, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     let store = context.open(archive(word, context)?, Side::From, &config)?;
-    let name = store.address().to_string();
     let found = engine::inspect(store).await?;
     if json.json {
         context.out.json(&found)?;
     } else {
-        context
-            .out
-            .data(&super::inspect::text(&name, &found, context));
+        context.out.data(&super::inspect::text(&found, context));
     }
-    Ok(match found.unreadable_count {
-        0 => Code::DONE,
-        _ => Code::DIFFERENCES,
+    Ok(match found.unreadable.is_empty() {
+        true => Code::DONE,
+        false => Code::DIFFERENCES,
     })
 }
 
@@ -249,5 +246,5 @@ fn beyond(all: Vec<BackupInfo>, keep: usize) -> Vec<BackupInfo> {
         *n += 1;
         *n > keep
     };
-    all.into_iter().filter({ kept }).collect()
+    all.into_iter().filter(kept).collect()
 }

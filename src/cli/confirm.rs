@@ -39,7 +39,7 @@ pub fn tell(review: &Review, out: &Output) {
 
 /// Asks on a thread of its own, since a line of a terminal can be waited for only so.
 pub fn ask(review: &Review, out: &Output) -> JoinHandle<bool> {
-    let name = review.target.clone();
+    let name = review.target_name().to_owned();
     out.say(&format!(
         "To go on, type its name: {}",
         out.words.safe(&name)

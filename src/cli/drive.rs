@@ -3,6 +3,7 @@
 
 use super::args::Drive;
 use super::confirm;
+use super::output::Mark;
 use super::progress::Progress;
 use super::signals::Signals;
 use super::tail::{Lengths, Tail, log_line};
@@ -25,7 +26,7 @@ pub async fn drive(
 ) -> Result<Code> {
     let report = watch(handle, before, context, drive).await?;
     show(&report, context, drive)?;
-    hints(&report, context);
+    hints(&report, context, drive);
     Ok(Code(report.outcome.exit_code()))
 }
 
@@ -124,21 +125,27 @@ fn put_question(review: &Review, context: &Context<'_>) -> Option<JoinHandle<boo
     None
 }
 
-/// The report as data.
+/// The report as data, and in one line as words.
 pub fn show(report: &Report, context: &Context<'_>, drive: &Drive) -> Result<()> {
     let out = context.out;
     if drive.json.json {
-        out.json(report)?;
-    } else if drive.events {
-        out.say(&out.words.safe(&report.summary));
-    } else {
+        return out.json(report);
+    }
+    if !drive.events {
         out.data(&text::render(report, &context.look(drive.verbose)));
     }
+    let mark = match report.outcome {
+        Outcome::Done | Outcome::DryRun => Mark::Good,
+        Outcome::Differences | Outcome::RolledBack | Outcome::Interrupted => Mark::Warn,
+        Outcome::Refused | Outcome::Failed => Mark::Bad,
+    };
+    let summary = out.words.safe(&report.summary);
+    out.say(&format!("{} {summary}", out.words.sign(mark)));
     Ok(())
 }
 
 /// What to type next.
-fn hints(report: &Report, context: &Context<'_>) {
+fn hints(report: &Report, context: &Context<'_>, drive: &Drive) {
     let out = context.out;
     let open: Vec<_> = report
         .losses
@@ -150,12 +157,15 @@ fn hints(report: &Report, context: &Context<'_>) {
         let flags = out.words.safe(&open.join(" "));
         out.say(&format!("To accept what would be lost, add: {flags}"));
     }
+    let written = report.written.added.total() + report.written.changed.total();
     match report.outcome {
         Outcome::Interrupted => {
             let command = context.command(&["resume", &report.run]);
             out.say(&format!("Go on with: {}", out.words.safe(&command)));
         }
-        Outcome::Done | Outcome::Differences => switch::tell(report, context),
+        Outcome::Done | Outcome::Differences if written > 0 && !drive.json.json => {
+            switch::tell(report, context)
+        }
         _ => {}
     }
 }

@@ -16,22 +16,21 @@ const LISTED: usize = 40;
 pub async fn run(args: &Inspect, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     let store = context.source(args.store.as_deref(), &config).await?;
-    let name = store.address().to_string();
     let found = engine::inspect(store).await?;
     match args.json.json {
         true => context.out.json(&found)?,
-        false => context.out.data(&text(&name, &found, context)),
+        false => context.out.data(&text(&found, context)),
     }
     Ok(Code::DONE)
 }
 
 /// What was found, in lines.
-pub fn text(name: &str, found: &Inspection, context: &Context<'_>) -> String {
+pub fn text(found: &Inspection, context: &Context<'_>) -> String {
     let look = context.out.data;
     let now = jiff::Timestamp::now().as_millisecond();
     let zone = jiff::tz::TimeZone::system();
     let described = &found.description;
-    let mut out = format!("{}\n", look.bold(&look.safe(name)));
+    let mut out = format!("{}\n", look.bold(&look.safe(&found.address)));
     let mut line = |name: &str, value: String| {
         let name = look.dim(&format!("{name:<12}"));
         out += &format!("  {name} {}\n", look.safe(&value));
@@ -56,8 +55,8 @@ pub fn text(name: &str, found: &Inspection, context: &Context<'_>) -> String {
     for (name, fact) in &described.facts {
         line(name, fact.clone());
     }
-    names("Memories by type", &found.types, context, &mut out);
-    names("Other nodes by label", &found.labels, context, &mut out);
+    line("content", found.content_digest.clone());
+    names("Nodes by type", &found.types, context, &mut out);
     names(
         "Relationships by type",
         &found.relationship_types,
@@ -78,7 +77,10 @@ pub fn text(name: &str, found: &Inspection, context: &Context<'_>) -> String {
         for oddity in &found.oddities {
             let examples = match oddity.examples.is_empty() {
                 true => String::new(),
-                false => format!(", for example {}", oddity.examples.join(", ")),
+                false => {
+                    let some: Vec<_> = oddity.examples.iter().take(5).cloned().collect();
+                    format!(", for example {}", some.join(", "))
+                }
             };
             let what = format!(
                 "{}: {}{examples}",
@@ -88,8 +90,8 @@ pub fn text(name: &str, found: &Inspection, context: &Context<'_>) -> String {
             out += &format!("  {} {}\n", look.sign(Mark::Warn), look.safe(&what));
         }
     }
-    if found.unreadable_count > 0 {
-        let number = words::number(found.unreadable_count);
+    if !found.unreadable.is_empty() {
+        let number = words::number(found.unreadable.len() as u64);
         out += &format!("\n{}\n", look.bold(&format!("Unreadable: {number}")));
         for place in found.unreadable.iter().take(LISTED) {
             let what = format!("{}: {}", place.place, place.reason);

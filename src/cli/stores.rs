@@ -339,7 +339,7 @@ impl FoundStore {
             (Some(d), _) if !d.exists => (
                 Mark::Warn,
                 "not there".to_owned(),
-                Some(format!("Check {}.", self.told_by)),
+                Some(format!("Correct what names it: {}.", self.told_by)),
             ),
             (Some(d), _) => {
                 let counts = match &d.counts {
@@ -386,7 +386,7 @@ fn show_found(all: &[FoundStore], context: &Context<'_>) {
                 )
             }));
         }
-        more.push(format!("told by {}", store.told_by));
+        more.push(format!("from {}", store.told_by));
         text += &format!("    {}\n", look.safe(&more.join(", ")));
         if let Some(remedy) = remedy {
             text += &format!("    {}\n", look.safe(&remedy));

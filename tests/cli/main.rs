@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod backups;
+mod demo;
 mod doctor;
 mod help;
+mod inspect;
+mod migrate;
 mod naming;
 mod output;
 mod runs;

@@ -41,6 +41,22 @@ impl fmt::Display for Ran {
 }
 
 impl Ran {
+    /// Without the body of the report, which has tests of its own.
+    pub fn brief(&self) -> String {
+        let head = self
+            .stdout
+            .lines()
+            .next()
+            .map(|line| format!("{line}\n(…)\n"));
+        let brief = Self {
+            args: self.args.clone(),
+            stdout: head.unwrap_or_default(),
+            stderr: self.stderr.clone(),
+            ..*self
+        };
+        brief.to_string()
+    }
+
     /// Standard output as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {self}"))
@@ -133,7 +149,7 @@ impl Sandbox {
 
     pub fn run(&self, args: &[&str]) -> Ran {
         let output = self.command(args).output().unwrap();
-        Self::ran(args, output)
+        ran(args, output)
     }
 
     /// With something on standard input.
@@ -148,18 +164,7 @@ impl Sandbox {
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input.as_bytes()).unwrap();
         drop(stdin);
-        Self::ran(args, child.wait_with_output().unwrap())
-    }
-
-    fn ran(args: &[&str], output: std::process::Output) -> Ran {
-        let ran = Ran {
-            args: args.join(" "),
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        };
-        assert!(!ran.stderr.contains("panicked"), "{ran}");
-        ran
+        ran(args, child.wait_with_output().unwrap())
     }
 
     /// What differs from run to run, replaced. One setting for all, so that snapshots
@@ -184,11 +189,23 @@ impl Sandbox {
         );
         settings.add_filter(r"just now|\d+ (s|min|h) ago", "[AGO]");
         settings.add_filter(r"\b\d+\.\d+ s\b", "[SECONDS]");
-        settings.add_filter(r"\b[\d,]+/s\b", "[RATE]");
+        settings.add_filter(r"  [\d,]+/s\b", "");
         settings.add_filter(r"SQLite \d+\.\d+\.\d+", "SQLite [VERSION]");
         settings.add_filter(r"\d+(\.\d+)? [GT]B in", "[ROOM] in");
         settings
     }
+}
+
+/// What a run of the program came to.
+pub fn ran(args: &[&str], output: std::process::Output) -> Ran {
+    let ran = Ran {
+        args: args.join(" "),
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert!(!ran.stderr.contains("panicked"), "{ran}");
+    ran
 }
 
 fn escaped(text: &str) -> String {
