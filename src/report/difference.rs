@@ -28,6 +28,24 @@ pub struct Span<'a> {
     pub text: &'a str,
 }
 
+impl<'a> Span<'a> {
+    /// About so many bytes from its start, if asked for, and from its end, if asked for;
+    /// the whole of it as the first if no more than that would be left out.
+    pub fn ends(&self, start: bool, end: bool, bytes: usize) -> (&'a str, &'a str) {
+        let text = self.text;
+        if text.len() <= bytes.saturating_mul(2) {
+            return (text, "");
+        }
+        let head = if start { forward_to(text, bytes) } else { 0 };
+        let tail = if end {
+            forward_to(text, text.len() - bytes)
+        } else {
+            text.len()
+        };
+        (&text[..head], &text[tail.max(head)..])
+    }
+}
+
 /// A sort of span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {

@@ -14,6 +14,11 @@ const MOST_BYTES: usize = 12_000_000;
 /// Records beyond which a group starts closed.
 const OPEN: usize = 30;
 
+/// Bytes from which a value is not shown in full, and what is shown of a stretch that
+/// is the same, beside each difference.
+const LONG: usize = 1_200;
+const AROUND: usize = 240;
+
 /// Columns for a title and for the names of fields.
 const TITLE: usize = 100;
 const NAMES: usize = 60;
@@ -113,8 +118,8 @@ fn field(out: &mut String, field: &Field) {
                 *out += &format!("<span class=\"type\">{}</span>", text(&value.type_name));
                 *out += "<div class=\"value\" dir=\"auto\">";
                 left_out(out, sides.before);
-                self::spans(out, spans, both);
-                left_out(out, after);
+                let more = self::spans(out, spans, both, value.text.len() > LONG);
+                left_out(out, more + after);
                 *out += "</div>";
                 if value.text.is_empty() {
                     *out += "<span class=\"soft\">empty</span>";
@@ -129,21 +134,40 @@ fn field(out: &mut String, field: &Field) {
 fn left_out(out: &mut String, n: usize) {
     if n > 0 {
         *out += &format!(
-            "<span class=\"soft\">[{} the same or not shown]</span>",
+            "<span class=\"soft\"> [{} not shown] </span>",
             bytes(n as u64)
         );
     }
 }
 
-fn spans(out: &mut String, spans: &[Span<'_>], both: bool) {
-    for span in spans {
-        let shown = escaped(&inert::lines(span.text, Marks::Unicode));
-        *out += &match span.what {
-            What::Removed if both => format!("<mark class=\"removed\">{shown}</mark>"),
-            What::Added if both => format!("<mark class=\"added\">{shown}</mark>"),
-            _ => shown,
-        };
+/// Draws the spans; how many bytes were left out at their end.
+fn spans(out: &mut String, spans: &[Span<'_>], both: bool, long: bool) -> usize {
+    let last = spans.len().saturating_sub(1);
+    let mut more = 0;
+    for (i, span) in spans.iter().enumerate() {
+        let shown = |text: &str| escaped(&inert::lines(text, Marks::Unicode));
+        match span.what {
+            What::Removed if both => {
+                *out += &format!("<mark class=\"removed\">{}</mark>", shown(span.text));
+            }
+            What::Added if both => {
+                *out += &format!("<mark class=\"added\">{}</mark>", shown(span.text));
+            }
+            What::Same if long => {
+                // What is the same is only there to find one's way by.
+                let (head, tail) = span.ends(i > 0, i < last, AROUND);
+                *out += &shown(head);
+                more = span.text.len() - head.len() - tail.len();
+                if i < last {
+                    left_out(out, more);
+                    more = 0;
+                }
+                *out += &shown(tail);
+            }
+            _ => *out += &shown(span.text),
+        }
     }
+    more
 }
 
 fn bidi_inert(inert: &str) -> String {

@@ -63,16 +63,18 @@ pub(in crate::report) fn page(report: &Report) -> Page<'_> {
     sections.extend(failure(report));
     sections.push(next(report));
     Page {
-        state: state(report.outcome),
+        state: state(report),
         headline: report.summary.clone(),
         about,
         sections,
     }
 }
 
-/// How an outcome is marked.
-pub(in crate::report) fn state(outcome: Outcome) -> State {
-    match outcome {
+/// How a report is marked.
+fn state(report: &Report) -> State {
+    match report.outcome {
+        // It could not run as it stands.
+        Outcome::DryRun if report.losses.iter().any(|loss| !loss.accepted) => State::Warn,
         Outcome::Done | Outcome::DryRun => State::Good,
         Outcome::Differences | Outcome::RolledBack | Outcome::Interrupted => State::Warn,
         Outcome::Refused | Outcome::Failed => State::Bad,

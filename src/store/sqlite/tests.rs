@@ -388,8 +388,9 @@ async fn an_existing_file_is_changed_in_one_transaction() {
                 before: Some(canon.digest(removed)),
                 after: None,
             },
-            additions(1, std::slice::from_ref(&new)).changes.remove(0),
-        ],
+            additions(1, std::slice::from_ref(&new)).changes[0].clone(),
+        ]
+        .into(),
     };
     for _ in 0..3 {
         assert_eq!(writer.apply(&batch).await.unwrap(), Applied::Done);
@@ -402,17 +403,16 @@ async fn an_existing_file_is_changed_in_one_transaction() {
     let conflict = Batch {
         seq: 2,
         changes: vec![
-            additions(2, &[node("another", "x")]).changes.remove(0),
-            additions(2, &[node("new-one", "other title")])
-                .changes
-                .remove(0),
+            additions(2, &[node("another", "x")]).changes[0].clone(),
+            additions(2, &[node("new-one", "other title")]).changes[0].clone(),
             Change {
                 kind: Kind::Node,
                 key: key.clone(),
                 before: Some(digest),
                 after: None,
             },
-        ],
+        ]
+        .into(),
     };
     let answer = writer.apply(&conflict).await.unwrap();
     assert_eq!(answer, Applied::Conflict(vec![1, 2]));
@@ -692,7 +692,8 @@ async fn rows_without_an_id_are_found_by_their_content() {
             key: key.clone(),
             before: Some(Canon::new().digest(derived[0])),
             after: None,
-        }],
+        }]
+        .into(),
     };
     for _ in 0..2 {
         assert_eq!(writer.apply(&remove).await.unwrap(), Applied::Done);
