@@ -7,7 +7,6 @@ fn settings(sandbox: &Sandbox) -> insta::Settings {
     let mut settings = sandbox.settings();
     settings.add_filter(r"\[RUN\]-sqlite", "[BACKUP]");
     settings.add_filter(r"\d+(\.\d+)? kB", "[SIZE]");
-    settings.add_filter(r" +\[SIZE\]", " [SIZE]");
     settings
 }
 

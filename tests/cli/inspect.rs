@@ -1,7 +1,6 @@
 //! `memferry inspect`.
 
 use crate::sandbox::Sandbox;
-use crate::seen;
 
 fn settings(sandbox: &Sandbox) -> insta::Settings {
     let mut settings = sandbox.settings();

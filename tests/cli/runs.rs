@@ -42,7 +42,6 @@ fn runs_are_listed_and_shown() {
     let (sandbox, name) = with_run();
     let mut settings = sandbox.settings();
     settings.add_filter(r"\d+(\.\d+)? kB", "[SIZE]");
-    settings.add_filter(r" +\[SIZE\]", " [SIZE]");
     let list = sandbox.run(&["runs"]).exits(0);
     let show = sandbox.run(&["runs", "show", &name[..18]]).exits(0);
     let shown = format!("{list}\n{}", show.stdout);

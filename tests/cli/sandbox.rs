@@ -167,9 +167,16 @@ impl Sandbox {
         ran(args, child.wait_with_output().unwrap())
     }
 
-    /// What differs from run to run, replaced. One setting for all, so that snapshots
-    /// can be compared.
+    /// What differs from run to run, replaced, and columns drawn together, since their
+    /// width differs too.
     pub fn settings(&self) -> insta::Settings {
+        let mut settings = self.exact();
+        settings.add_filter("(\\S) {2,}", "$1  ");
+        settings
+    }
+
+    /// The same with every space as it is.
+    pub fn exact(&self) -> insta::Settings {
         let mut settings = insta::Settings::clone_current();
         settings.set_prepend_module_to_snapshot(true);
         settings.set_omit_expression(true);
@@ -187,7 +194,7 @@ impl Sandbox {
             r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.0-9]*(Z|\+00:00)",
             "[TIME]",
         );
-        settings.add_filter(r"just now|\d+ (s|min|h) ago", "[AGO]");
+        settings.add_filter(r"just now|\d+ (s|min|h) ago", "[WHEN]");
         settings.add_filter(r"\b\d+\.\d+ s\b", "[SECONDS]");
         settings.add_filter(r"  [\d,]+/s\b", "");
         settings.add_filter(r"SQLite \d+\.\d+\.\d+", "SQLite [VERSION]");
