@@ -68,6 +68,78 @@ fn colour_adds_nothing_but_colour() {
 }
 
 #[test]
+fn the_summary_claims_no_more_than_was_proven() {
+    let done = || samples::report(Outcome::Done);
+    let of = |change: fn(&mut Report)| {
+        let mut report = done();
+        report.losses.clear();
+        change(&mut report);
+        summary(&report)
+    };
+    let level = |report: &mut Report, level: &str| {
+        report.verification = Some(Verification {
+            level: level.into(),
+            same: samples::tally(100, 100),
+            ..Verification::default()
+        });
+    };
+    let lines = [
+        of(|_| {}),
+        of(|r| r.verification = None),
+        of(|r| r.verification.as_mut().unwrap().level = "none".into()),
+        of(|r| {
+            r.written.same = r.written.added;
+            r.written.added = samples::tally(0, 0);
+        }),
+        of(|r| {
+            r.written.skipped = samples::tally(31, 0);
+            r.unreadable = samples::report(Outcome::Differences).unreadable;
+        }),
+        of(|r| {
+            r.written = Written::default();
+            r.written.skipped = samples::tally(31, 0);
+        }),
+        of(|r| r.written = Written::default()),
+        {
+            let mut report = done();
+            level(&mut report, "sample:100");
+            summary(&report)
+        },
+    ];
+    snapshot("summaries", "text", &lines.join("\n"));
+    for (mode, last) in [
+        (None, Phase::Preflight),
+        (Some(WriteMode::Journal), Phase::Validate),
+        (Some(WriteMode::Aside), Phase::Import),
+        (Some(WriteMode::Transaction), Phase::Import),
+        (Some(WriteMode::Transaction), Phase::Verify),
+        (Some(WriteMode::Journal), Phase::Import),
+    ] {
+        for outcome in [Outcome::Failed, Outcome::Interrupted] {
+            let mut report = samples::report(outcome);
+            report.written = Written::default();
+            report.mode = mode;
+            report.phases.retain(|(phase, _)| *phase < Phase::Backup);
+            if last > Phase::Backup {
+                report.phases.push((Phase::Import, 10));
+            }
+            if last > Phase::Import {
+                report.phases.push((last, 10));
+            }
+            let line = summary(&report);
+            let nothing = line.contains("nothing was written");
+            assert_eq!(nothing, last < Phase::Import, "{line}");
+            let unpublished = line.contains("published");
+            let aside = mode != Some(WriteMode::Journal) && last == Phase::Import;
+            assert!(unpublished || !aside, "{line}");
+            if mode == Some(WriteMode::Journal) && last == Phase::Import {
+                assert!(line.contains("written"), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_comparison_and_a_review_as_text() {
     let v = samples::verification(true);
     let look = Look {

@@ -26,8 +26,11 @@ pub(in crate::report) fn page(review: &Review) -> Page<'static> {
     };
     Page {
         state,
-        headline: format!("{would} in {}", review.target),
-        about: vec![format!("source {}", review.source)],
+        headline: would,
+        about: vec![
+            format!("source {}", review.source),
+            format!("target {}", review.target),
+        ],
         sections: sections(review),
     }
 }
@@ -109,8 +112,8 @@ fn held(review: &Review) -> Block<'static> {
     Block::Table {
         head: vec![
             String::new(),
-            format!("selected in {}", review.source),
-            format!("now in {}", review.target),
+            "selected in the source".into(),
+            "in the target now".into(),
         ],
         rows,
     }

@@ -5,10 +5,9 @@ use super::review::{losses, sections as review_sections, written_how};
 use super::{Block, Item, Page, Section, State, items};
 use crate::engine::{OnConflict, Phase, Tally};
 use crate::model::{Kind, equal};
-use crate::report::summary::{nodes, sum};
+use crate::report::summary::{Left, left_behind, nodes, sum};
 use crate::report::words::{self, Nodes, number};
 use crate::report::{Check, Outcome, Report, Side};
-use crate::store::WriteMode;
 
 /// The page of a report.
 pub(in crate::report) fn page(report: &Report) -> Page<'_> {
@@ -183,12 +182,10 @@ fn filter(report: &Report) -> Vec<String> {
 
 fn written(report: &Report) -> Section<'static> {
     let done = report.written;
-    let changed = sum(&[done.added, done.changed]).total();
+    let kept = matches!(report.outcome, Outcome::Done | Outcome::Differences);
     let mut blocks = Vec::new();
     let all = [done.added, done.changed, done.same, done.skipped];
-    if sum(&all).total() == 0 {
-        blocks.push(Block::Text("Nothing was written.".to_owned()));
-    } else {
+    if sum(&all).total() > 0 {
         let mut rows = vec![
             ("added", done.added),
             ("changed", done.changed),
@@ -199,15 +196,23 @@ fn written(report: &Report) -> Section<'static> {
             rows.push(("only in the target, not touched", review.untouched));
         }
         blocks.push(table(&rows, nodes(report)));
+    } else if kept || report.rollback.is_none() {
+        let line = match left_behind(report) {
+            _ if kept => "Nothing was written.",
+            Left::Nothing => "Nothing was written.",
+            Left::Written => "Part of it is written; it was not counted.",
+            Left::Unpublished => "Nothing of it was published.",
+            Left::Unknown => "It stopped while it was being published: look at the target.",
+        };
+        blocks.push(Block::Text(line.to_owned()));
     }
     let mut pairs = Vec::new();
-    if let (Some(mode), true) = (report.mode, changed > 0) {
-        let mut lines = vec![written_how(mode).to_owned()];
-        let kept = matches!(report.outcome, Outcome::Done | Outcome::Differences);
-        if mode != WriteMode::Journal && !kept && report.rollback.is_none() {
-            lines.push("it was not published: the target does not have these".to_owned());
-        }
-        pairs.push(("how", lines));
+    let began = report
+        .phases
+        .iter()
+        .any(|(phase, _)| *phase == Phase::Import);
+    if let (Some(mode), true) = (report.mode, began) {
+        pairs.push(("how", vec![written_how(mode).to_owned()]));
         pairs.push((
             "conflicts",
             vec![policy(report.plan.write.on_conflict).to_owned()],
@@ -393,7 +398,11 @@ fn next(report: &Report) -> Section<'static> {
             commands.push(("verify again", format!("memferry verify {run}")));
             commands.push(("take it back", format!("memferry rollback {run}")));
         }
-        Outcome::Failed if wrote && report.mode == Some(WriteMode::Journal) => {
+        Outcome::Failed if left_behind(report) == Left::Written => {
+            commands.push(("go on", format!("memferry resume {run}")));
+            commands.push(("take it back", format!("memferry rollback {run}")));
+        }
+        Outcome::Failed if left_behind(report) == Left::Unknown => {
             commands.push(("take it back", format!("memferry rollback {run}")));
         }
         _ => {}
