@@ -209,7 +209,7 @@ impl Pen {
 
     fn items(&mut self, items: &[Item]) {
         let marks = self.look.marks;
-        let most = self.look.columns / 3;
+        let most = self.look.columns / 2;
         let title = |item: &Item| inert::cut(&item.title, most, marks);
         let widths = items.iter().map(|item| inert::width(&title(item)));
         let width = widths.max().unwrap_or(0);

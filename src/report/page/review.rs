@@ -62,13 +62,18 @@ pub(super) fn sections(review: &Review) -> Vec<Section<'static>> {
 fn what(review: &Review) -> Vec<Block<'static>> {
     let nodes = Nodes::of(&[review.staged, review.present.unwrap_or_default()]);
     let mut blocks = vec![held(review), changes(review, nodes)];
-    let types = by_number(&review.types).chain(by_number(&review.relationship_types));
-    let rows: Vec<_> = types.collect();
-    if !rows.is_empty() {
-        blocks.push(Block::Table {
-            head: vec!["selected, by type".into(), "records".into()],
-            rows,
-        });
+    for (head, types) in [
+        ("selected memories, by type", &review.types),
+        (
+            "selected relationships, by type",
+            &review.relationship_types,
+        ),
+    ] {
+        let rows: Vec<_> = by_number(types).collect();
+        if !rows.is_empty() {
+            let head = vec![head.to_owned(), "records".to_owned()];
+            blocks.push(Block::Table { head, rows });
+        }
     }
     let newest = [
         ("newest in the source", &review.newest),

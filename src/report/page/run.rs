@@ -7,7 +7,10 @@ use crate::engine::{OnConflict, Phase, Tally};
 use crate::model::{Kind, equal};
 use crate::report::summary::{Left, left_behind, nodes, sum};
 use crate::report::words::{self, Nodes, number};
-use crate::report::{Check, Outcome, Report, Side};
+use crate::report::{Check, Outcome, Report, Side, Verdict};
+
+/// Milliseconds from which the time of a check is worth saying.
+const WORTH_SAYING: u64 = 100;
 
 /// The page of a report.
 pub(in crate::report) fn page(report: &Report) -> Page<'_> {
@@ -29,7 +32,12 @@ pub(in crate::report) fn page(report: &Report) -> Page<'_> {
         _ => sections.push(written(report)),
     }
     if let Some(v) = &report.verification {
-        sections.push(proof(v, nodes(report), report.ended_at));
+        let mut proof = proof(v, nodes(report), report.ended_at);
+        if report.rollback.is_some() {
+            let line = "This was verified before the rollback.";
+            proof.blocks.insert(0, Block::Text(line.to_owned()));
+        }
+        sections.push(proof);
         sections.extend(differences(v));
     }
     if !sections.iter().any(|s| s.id == "losses") {
@@ -110,12 +118,19 @@ fn list<T>(
 }
 
 fn stores(report: &Report) -> Section<'static> {
-    let mut pairs = vec![("source", side(&report.source, false))];
+    let mut pairs = vec![("source", side(&report.source, "", false))];
     let filter = filter(report);
     if !filter.is_empty() {
         pairs.push(("selected", filter));
     }
-    pairs.push(("target", side(&report.target, true)));
+    // A run that stopped before it looked at its target cannot say what was there.
+    let looked = (report.checks.iter())
+        .any(|check| check.name == "target-answers" && check.verdict == Verdict::Pass);
+    let absent = match looked {
+        true => "was not there before the run",
+        false => "was not looked at",
+    };
+    pairs.push(("target", side(&report.target, absent, true)));
     Section {
         id: "stores",
         title: "Source and target",
@@ -123,16 +138,14 @@ fn stores(report: &Report) -> Section<'static> {
     }
 }
 
-fn side(side: &Side, is_target: bool) -> Vec<String> {
+fn side(side: &Side, absent: &str, is_target: bool) -> Vec<String> {
     let found = &side.description;
     let mut lines = vec![side.address.clone()];
     if !found.exists {
-        let when = if is_target {
-            "was not there before the run"
-        } else {
-            "not there"
-        };
-        lines.push(format!("{}, {when}", side.title));
+        lines.push(match is_target {
+            true => format!("{}, {absent}", side.title),
+            false => side.title.clone(),
+        });
         return lines;
     }
     lines.push(match found.layout.starts_with(&side.title) {
@@ -275,16 +288,12 @@ fn rolled_back(report: &Report) -> Vec<Block<'static>> {
     }
     if rollback.spared_count > 0 {
         let shown: Vec<_> = rollback.spared.iter().take(100).cloned().collect();
-        blocks.push(Block::Pairs(vec![(
-            "left alone",
-            vec![
-                format!(
-                    "{}, since somebody else changed them after the run",
-                    words::records(rollback.spared_count)
-                ),
-                shown.join(", "),
-            ],
-        )]));
+        let spared = words::records(rollback.spared_count);
+        let mut lines = vec![format!("{spared}, changed by somebody else since the run")];
+        if !shown.is_empty() {
+            lines.push(shown.join(", "));
+        }
+        blocks.push(Block::Pairs(vec![("left alone", lines)]));
     }
     blocks
 }
@@ -323,7 +332,10 @@ fn check(check: &Check) -> Item {
         state: check.verdict.into(),
         title: check.title.clone(),
         detail: check.evidence.clone(),
-        aside: words::duration(check.ms),
+        aside: match check.ms {
+            0..WORTH_SAYING => String::new(),
+            ms => words::duration(ms),
+        },
         notes,
     }
 }
@@ -408,7 +420,7 @@ fn next(report: &Report) -> Section<'static> {
         _ => {}
     }
     commands.push(("see this again", format!("memferry report {run}")));
-    let page = format!("memferry report {run} --format html > {run}.html");
+    let page = format!("memferry report {run} --format html --output {run}.html");
     commands.push(("as a page", page));
     Section {
         id: "next",

@@ -69,9 +69,22 @@ impl Pen {
         self.line(&format!("  {sign} {line}"));
         if self.look.verbose {
             for field in &difference.fields {
-                self.field(field);
+                match (difference.mark, &field.source, &field.target) {
+                    (Mark::OnlyInSource, Some(value), None)
+                    | (Mark::OnlyInTarget, None, Some(value)) => self.value(&field.name, value),
+                    _ => self.field(field),
+                }
             }
         }
+    }
+
+    /// A field of a record that only one side has.
+    fn value(&mut self, name: &str, value: &FieldValue) {
+        let marks = self.look.marks;
+        let name = inert::cut(name, self.look.columns / 2, marks);
+        let types = self.ink(Ink::Dim, &inert::cut(&value.type_name, 20, marks));
+        let text = inert::cut(&value.text, CHANGED, marks);
+        self.line(&format!("      {name}  {types}  {text}"));
     }
 
     fn field(&mut self, field: &Field) {
