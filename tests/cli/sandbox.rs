@@ -197,6 +197,7 @@ impl Sandbox {
         settings.add_filter(r"just now|\d+ (s|min|h) ago", "[WHEN]");
         settings.add_filter(r"\b\d+\.\d+ s\b", "[SECONDS]");
         settings.add_filter(r"  [\d,]+/s\b", "");
+        settings.add_filter(r"with one of [a-z, ]+\.", "with one of [KINDS].");
         settings.add_filter(r"SQLite \d+\.\d+\.\d+", "SQLite [VERSION]");
         settings.add_filter(r"\d+(\.\d+)? [GT]B in", "[ROOM] in");
         settings

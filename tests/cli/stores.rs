@@ -6,7 +6,22 @@ use crate::{Sandbox, seen};
 fn kinds_are_listed_with_what_they_hold() {
     let sandbox = Sandbox::new();
     sandbox.config("[profiles.work]\nkind = 'sqlite'\npath = '~/work.db'\n");
-    seen!(sandbox, sandbox.run(&["stores"]).exits(0));
+    let ran = sandbox.run(&["stores"]).exits(0);
+    let all: Vec<_> = memferry::store::registry::STORES
+        .iter()
+        .map(|d| d.kind)
+        .collect();
+    let row = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    let rows: Vec<_> = ran.stdout.lines().skip(1).map_while(row).collect();
+    assert_eq!(rows, all);
+    let lacks = |kind: &str| {
+        ran.stdout
+            .lines()
+            .any(|l| l.starts_with(&format!("  {kind}: ")))
+    };
+    assert!(all.iter().all(|kind| lacks(kind)), "{ran}");
+    let profile = format!("  work: sqlite:{}\n", sandbox.at("home/work.db").display());
+    assert!(ran.stdout.ends_with(&profile), "{ran}");
     let all = sandbox.run(&["stores", "--json"]).exits(0).json();
     let sqlite = &all.as_array().unwrap()[0];
     assert_eq!(sqlite["kind"], "sqlite");
