@@ -262,7 +262,10 @@ fn adding(record: &Record) -> Change {
 }
 
 fn batch(seq: u64, changes: Vec<Change>) -> Batch {
-    Batch { seq, changes }
+    Batch {
+        seq,
+        changes: changes.into(),
+    }
 }
 
 async fn scan(snapshot: &mut dyn Snapshot, limit: Limit) -> (Vec<Record>, Vec<String>) {

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use memferry::model::{Key, Node, Properties, Record, Row, Value};
 use memferry::store::archive::{ArchiveReader, ArchiveWriter, Header, Origin, verify};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -24,8 +24,17 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
+/// In memory where there is such a place: writing through to a disk is slow.
+fn somewhere() -> &'static Path {
+    static PLACE: LazyLock<PathBuf> = LazyLock::new(|| match Path::new("/dev/shm") {
+        memory if memory.is_dir() => memory.to_owned(),
+        _ => std::env::temp_dir(),
+    });
+    &PLACE
+}
+
 fn in_file(bytes: &[u8]) -> tempfile::NamedTempFile {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut file = tempfile::NamedTempFile::new_in(somewhere()).expect("a temporary file");
     file.write_all(bytes).expect("room for it");
     file
 }
@@ -56,7 +65,10 @@ fn read(file: &tempfile::NamedTempFile) -> Vec<(u64, Record)> {
             }
         }
     }
-    assert!(damaged == 0 || !problems.is_empty(), "damage is found by the check");
+    assert!(
+        damaged == 0 || !problems.is_empty(),
+        "damage is found by the check"
+    );
     if let Some((number, record)) = all.last() {
         let again = reader.record(*number).expect("read a moment ago");
         assert_eq!(format!("{again:?}"), format!("{record:?}"));
@@ -64,14 +76,17 @@ fn read(file: &tempfile::NamedTempFile) -> Vec<(u64, Record)> {
     if let Ok(writer) = ArchiveWriter::resume(path) {
         let there = writer.position();
         drop(writer);
-        assert_eq!(std::fs::metadata(path).expect("still there").len(), there.bytes);
+        assert_eq!(
+            std::fs::metadata(path).expect("still there").len(),
+            there.bytes
+        );
     }
     all
 }
 
 /// The lines in frames with good seals, divided at empty lines.
 fn lines(choice: u8, bytes: &[u8]) {
-    let mut file = b"".to_vec();
+    let mut file = Vec::new();
     let header: &[u8] = b"{\"format\":\"memferry\",\"version\":1,\"created_at\":\"\",\
         \"origin\":{\"kind\":\"\",\"address\":\"\",\"layout\":\"\"}}\n";
     let (mut number, mut first) = (0, 1);
@@ -86,7 +101,7 @@ fn lines(choice: u8, bytes: &[u8]) {
     }
     let read = read(&in_file(&file));
     // Whatever could be read can be written, and is read the same.
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir_in(somewhere()).expect("a temporary folder");
     let path = folder.path().join("again");
     let header = Header::new(Origin::default());
     let mut writer = ArchiveWriter::create(&path, &header).expect("a new archive");
@@ -128,7 +143,7 @@ fn seal(file: &mut Vec<u8>, number: u32, kind: u32, records: u32, first: u64, co
 }
 
 static GOOD: LazyLock<(Vec<u8>, Vec<String>)> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir_in(somewhere()).expect("a temporary folder");
     let path = folder.path().join("good");
     let mut records = Vec::new();
     let mut writer =
@@ -169,7 +184,10 @@ fn flips(changes: &[u8]) {
     let file = in_file(&bytes);
     let whole = bytes == *good;
     let checked = verify(file.path());
-    assert_eq!(whole, matches!(checked, Ok(problems) if problems.is_empty()));
+    assert_eq!(
+        whole,
+        matches!(checked, Ok(problems) if problems.is_empty())
+    );
     for (number, record) in read(&file) {
         assert_eq!(format!("{record:?}"), records[number as usize - 1]);
     }

@@ -175,9 +175,7 @@ impl RunFolder {
     pub fn report(&self) -> Result<Option<Report>> {
         let path = self.dir.join("report.json");
         match std::fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|e| Error::internal("").because(e)),
+            Ok(text) => crate::report::json::read(&text).map(Some),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", &path, e)),
         }

@@ -59,6 +59,31 @@ pub struct Import {
     canon: Canon,
 }
 
+/// Changes with what they replace, in the same order.
+#[derive(Clone)]
+struct Work {
+    changes: Arc<[Change]>,
+    before: Vec<Option<Record>>,
+}
+
+impl Work {
+    fn each(&self) -> impl Iterator<Item = (&Change, &Option<Record>)> {
+        self.changes.iter().zip(&self.before)
+    }
+
+    fn halves(mut self) -> (Self, Self) {
+        let second = Self {
+            changes: self.changes[self.before.len() / 2..].into(),
+            before: self.before.split_off(self.before.len() / 2),
+        };
+        let first = Self {
+            changes: self.changes[..self.before.len()].into(),
+            before: self.before,
+        };
+        (first, second)
+    }
+}
+
 impl Import {
     /// Ready to import.
     #[allow(clippy::too_many_arguments)]
@@ -149,31 +174,22 @@ impl Import {
         if pending.is_empty() {
             return Ok(());
         }
-        let mut changes = self.changes(std::mem::take(pending)).await?;
         // A target that refuses a batch for its size gets it in halves.
-        let mut rest: Vec<Vec<(Change, Option<Record>)>> = Vec::new();
-        loop {
-            match self.write(&changes).await {
-                Ok(()) => {}
-                Err(e) if e.kind() == ErrorKind::TooLarge && changes.len() > 1 => {
-                    let second = changes.split_off(changes.len() / 2);
-                    rest.push(second);
-                    continue;
+        let mut rest = vec![self.changes(std::mem::take(pending)).await?];
+        while let Some(work) = rest.pop() {
+            match self.write(work.clone()).await {
+                Err(e) if e.kind() == ErrorKind::TooLarge && work.before.len() > 1 => {
+                    let (first, second) = work.halves();
+                    rest.extend([second, first]);
                 }
-                Err(e) => return Err(e),
-            }
-            match rest.pop() {
-                Some(next) => changes = next,
-                None => return Ok(()),
+                done => done?,
             }
         }
+        Ok(())
     }
 
     /// The changes, with what is in the target now for those that replace.
-    async fn changes(
-        &mut self,
-        staged: Vec<(Staged, Action)>,
-    ) -> Result<Vec<(Change, Option<Record>)>> {
+    async fn changes(&mut self, staged: Vec<(Staged, Action)>) -> Result<Work> {
         let replaced: Vec<_> = staged
             .iter()
             .filter(|(_, action)| *action == Action::Replace)
@@ -186,6 +202,7 @@ impl Import {
         }
         .into_iter();
         let mut changes = Vec::with_capacity(staged.len());
+        let mut befores = Vec::with_capacity(staged.len());
         for (one, action) in staged {
             let before = match action {
                 Action::Replace => found.next().flatten(),
@@ -202,42 +219,45 @@ impl Import {
                 before: digest,
                 after: Some(one.record),
             };
-            changes.push((change, before));
+            changes.push(change);
+            befores.push(before);
         }
-        Ok(changes)
+        Ok(Work {
+            changes: changes.into(),
+            before: befores,
+        })
     }
 
     /// Writes one batch, whatever it takes.
-    async fn write(&mut self, changes: &[(Change, Option<Record>)]) -> Result<()> {
-        let mut changes = changes.to_vec();
+    async fn write(&mut self, mut work: Work) -> Result<()> {
         for attempt in 0..ATTEMPTS {
-            if changes.is_empty() {
+            if work.before.is_empty() {
                 return Ok(());
             }
             let seq = self.seq + 1;
-            self.journal_batch(seq, &changes).await?;
+            self.journal_batch(seq, &work).await?;
             let batch = Batch {
                 seq,
-                changes: changes.iter().map(|(c, _)| c.clone()).collect(),
+                changes: work.changes.clone(),
             };
             let answer = self.writer.apply(&batch).await;
             step("batch-applied");
             match answer {
-                Ok(Applied::Done) => return self.acknowledge(seq, &changes).await,
+                Ok(Applied::Done) => return self.acknowledge(seq, &work).await,
                 Ok(Applied::Conflict(at)) => {
                     self.seq = seq;
-                    self.look_again(&mut changes, &at).await?;
+                    work = self.look_again(work, &at).await?;
                 }
                 Ok(Applied::Unknown) => {
-                    if self.is_there(&changes).await? {
-                        return self.acknowledge(seq, &changes).await;
+                    if self.is_there(&work).await? {
+                        return self.acknowledge(seq, &work).await;
                     }
                 }
                 Err(e) if e.is_temporary() && self.request.mode == WriteMode::Journal => {
                     self.events.warn("lost", format!("{e}; asking the target"));
                     self.reopen(attempt, e).await?;
-                    if self.is_there(&changes).await? {
-                        return self.acknowledge(seq, &changes).await;
+                    if self.is_there(&work).await? {
+                        return self.acknowledge(seq, &work).await;
                     }
                 }
                 Err(e) => return Err(e),
@@ -250,16 +270,12 @@ impl Import {
         .remedy("Stop the other program, then repeat the command to go on."))
     }
 
-    async fn journal_batch(
-        &mut self,
-        seq: u64,
-        changes: &[(Change, Option<Record>)],
-    ) -> Result<()> {
+    async fn journal_batch(&mut self, seq: u64, work: &Work) -> Result<()> {
         let Some(mut journal) = self.journal.take() else {
             return Ok(());
         };
-        let undos: Vec<Undo> = changes
-            .iter()
+        let undos: Vec<Undo> = work
+            .each()
             .map(|(change, before)| Undo {
                 kind: change.kind,
                 key: change.key.clone(),
@@ -283,9 +299,9 @@ impl Import {
         Ok(())
     }
 
-    async fn acknowledge(&mut self, seq: u64, changes: &[(Change, Option<Record>)]) -> Result<()> {
+    async fn acknowledge(&mut self, seq: u64, work: &Work) -> Result<()> {
         self.seq = seq;
-        for (change, before) in changes {
+        for (change, before) in work.each() {
             let tally = match before {
                 None => &mut self.written.added,
                 Some(_) => &mut self.written.changed,
@@ -297,7 +313,7 @@ impl Import {
             let (checkpoint, folder) = (self.checkpoint.clone(), self.folder.clone());
             super::blocking(move || checkpoint.save(&folder)).await?;
         }
-        let records = changes.len() as u64;
+        let records = work.before.len() as u64;
         self.events.emit(Event::Acknowledged {
             batch: seq,
             records,
@@ -307,64 +323,55 @@ impl Import {
     }
 
     /// Somebody changed some of these records meanwhile: what is there now decides.
-    async fn look_again(
-        &mut self,
-        changes: &mut Vec<(Change, Option<Record>)>,
-        at: &[usize],
-    ) -> Result<()> {
-        let Some(kind) = changes.first().map(|(c, _)| c.kind) else {
-            return Ok(());
+    async fn look_again(&mut self, work: Work, at: &[usize]) -> Result<Work> {
+        let Some(kind) = work.changes.first().map(|c| c.kind) else {
+            return Ok(work);
         };
         let keys: Vec<_> = at
             .iter()
-            .filter_map(|i| changes.get(*i))
-            .map(|(c, _)| c.key.clone())
+            .filter_map(|i| work.changes.get(*i))
+            .map(|c| c.key.clone())
             .collect();
-        let now = self.writer.find(kind, &keys).await?;
-        let mut leave = Vec::new();
-        for (&i, now) in at.iter().zip(now) {
-            let Some((change, before)) = changes.get_mut(i) else {
-                continue;
-            };
-            let digest = now.as_ref().map(|n| self.canon.digest(n));
-            let wanted = change.after.as_ref().map(|a| self.canon.digest(a));
-            let same = matches!((digest, wanted), (Some(a), Some(b)) if a.matches(&b));
-            let stays = match self.policy {
-                OnConflict::Overwrite => false,
-                _ => now.is_some() && before.is_none(),
-            };
-            if same {
-                *self.written.same.of(kind) += 1;
-                leave.push(i);
-            } else if stays {
-                let key = change.key.display();
-                self.events.warn(
-                    "appeared",
-                    format!("{key} appeared in the target meanwhile and stays"),
-                );
-                *self.written.skipped.of(kind) += 1;
-                leave.push(i);
-            } else {
+        let mut now = self.writer.find(kind, &keys).await?;
+        let mut again = (Vec::new(), Vec::new());
+        for (i, (change, before)) in work.each().enumerate() {
+            let (mut change, mut before) = (change.clone(), before.clone());
+            if let Some(asked) = at.iter().position(|a| *a == i) {
+                let now = now.get_mut(asked).and_then(Option::take);
+                let digest = now.as_ref().map(|n| self.canon.digest(n));
+                let wanted = change.after.as_ref().map(|a| self.canon.digest(a));
+                if matches!((digest, wanted), (Some(a), Some(b)) if a.matches(&b)) {
+                    *self.written.same.of(kind) += 1;
+                    continue;
+                }
+                let appeared = now.is_some() && before.is_none();
+                if appeared && self.policy != OnConflict::Overwrite {
+                    let key = change.key.display();
+                    let told = format!("{key} appeared in the target meanwhile and stays");
+                    self.events.warn("appeared", told);
+                    *self.written.skipped.of(kind) += 1;
+                    continue;
+                }
                 change.before = digest;
-                *before = now;
+                before = now;
             }
+            again.0.push(change);
+            again.1.push(before);
         }
-        let mut i = 0;
-        changes.retain(|_| {
-            i += 1;
-            !leave.contains(&(i - 1))
-        });
-        Ok(())
+        Ok(Work {
+            changes: again.0.into(),
+            before: again.1,
+        })
     }
 
     /// Asks the target whether a batch without an answer is in it. All records as
     /// before, or some of each: no, and it can be applied again, since a change that is
     /// made is left alone. Anything else: somebody else wrote.
-    async fn is_there(&mut self, changes: &[(Change, Option<Record>)]) -> Result<bool> {
-        let Some(kind) = changes.first().map(|(c, _)| c.kind) else {
+    async fn is_there(&mut self, work: &Work) -> Result<bool> {
+        let Some(kind) = work.changes.first().map(|c| c.kind) else {
             return Ok(true);
         };
-        let keys: Vec<_> = changes.iter().map(|(c, _)| c.key.clone()).collect();
+        let keys: Vec<_> = work.changes.iter().map(|c| c.key.clone()).collect();
         let mut found = Err(Error::internal("not asked"));
         for attempt in 0..ATTEMPTS {
             found = self.writer.find(kind, &keys).await;
@@ -377,7 +384,7 @@ impl Import {
             }
         }
         let mut all = true;
-        for ((change, _), now) in changes.iter().zip(found?) {
+        for (change, now) in work.changes.iter().zip(found?) {
             let now = now.map(|n| self.canon.digest(&n));
             let after = change.after.as_ref().map(|a| self.canon.digest(a));
             match (now, after, change.before) {

@@ -9,13 +9,13 @@ use super::export::{Export, recount};
 use super::filter::Sieve;
 use super::home::make_folder;
 use super::import::Import;
-use super::ledger::{LedgerSpool, next_join};
+use super::ledger::LedgerSpool;
 use super::loss::Fit;
 use super::plan::OnConflict;
 use super::preflight::Preflight;
 use super::run::Run;
 use super::step::step;
-use super::verify::read_content;
+use super::survey::Surveyed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::time::Instant;
 use crate::report::{Check, Outcome, Verdict};
@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Times a source that is written to meanwhile is read again.
-const READINGS: u32 = 3;
+pub const READINGS: u32 = 3;
 
 /// An import that goes on while the source is still read.
 pub(super) type Overlapped = JoinHandle<Result<Box<Import>>>;
@@ -47,13 +47,10 @@ impl Run {
         let prepared = self.preflight().await?;
         make_folder(&self.stage_dir())?;
         let sieve = self.sieve()?;
-        let present = match self.needs_present(prepared.as_ref()) {
-            true => Some(self.read_present(Consistency::InPlace).await?),
-            false => None,
+        let present = match self.survey(prepared.as_ref(), &sieve).await? {
+            Surveyed::Same(outcome) => return Ok(outcome),
+            Surveyed::Present(present) => present,
         };
-        if let Some(outcome) = self.probe(&sieve, present.as_ref()).await? {
-            return Ok(outcome);
-        }
         let (mut census, overlapped) = match self.checkpoint.step {
             Step::Exporting => self.export(&sieve, prepared.as_ref()).await?,
             _ => (self.count_again(&sieve, None).await?, None),
@@ -160,14 +157,7 @@ impl Run {
         Ok(None)
     }
 
-    fn needs_present(&self, prepared: Option<&Prepared>) -> bool {
-        let found = &self.report.target.description;
-        let empty =
-            prepared.is_some_and(|p| p.empty) || found.counts.is_some_and(|c| c.total() == 0);
-        found.exists && !empty && self.stores.target.descriptor().source
-    }
-
-    fn census(&self, sieve: &Sieve) -> Census {
+    pub fn census(&self, sieve: &Sieve) -> Census {
         let to = self.stores.target.descriptor().capabilities;
         let newest = self.plan.write.on_conflict == OnConflict::Newest;
         Census::new(
@@ -183,108 +173,6 @@ impl Run {
     pub fn light_census(&self, sieve: &Sieve) -> Census {
         let to = self.stores.target.descriptor().capabilities;
         Census::light(&self.stage_dir(), Fit::new(to), sieve.clone())
-    }
-
-    /// What the target holds now, as a ledger.
-    async fn read_present(&mut self, how: Consistency) -> Result<LedgerSpool> {
-        let mut how = how;
-        for _ in 0..READINGS {
-            let fingerprint = self.stores.target.fingerprint().await?;
-            let mut snapshot = self.stores.target.snapshot(how).await?;
-            let newest = self.plan.write.on_conflict == OnConflict::Newest;
-            let census = Census::plain(&self.stage_dir(), newest);
-            let read = read_content(
-                &mut *snapshot,
-                census,
-                Phase::Preflight,
-                (&self.events, &self.control),
-            )
-            .await;
-            match read {
-                Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::Copy,
-                Err(e) => return Err(e),
-                Ok(content) => {
-                    let unreadable = content.census.unreadable_count.total();
-                    if unreadable > 0 {
-                        return Err(Error::new(
-                            ErrorKind::Corrupt,
-                            format!("{unreadable} places of the target cannot be read"),
-                        )
-                        .remedy("Mend the target, or choose a new one. `memferry inspect` names the places."));
-                    }
-                    let dir = self.stage_dir();
-                    let newest = content.census.newest.clone();
-                    let spool = super::blocking(move || content.census.ledger.spool(&dir)).await?;
-                    self.report.target.description.counts = Some(content.counts);
-                    self.present_newest = newest;
-                    self.checkpoint.target_before = Some(fingerprint);
-                    self.checkpoint
-                        .content_before
-                        .get_or_insert(spool.content.clone());
-                    return Ok(spool);
-                }
-            }
-        }
-        Err(drifting("target"))
-    }
-
-    /// If both sides have the same number of records they may well be the same: then
-    /// reading both is all there is to do, and nothing is staged.
-    async fn probe(
-        &mut self,
-        sieve: &Sieve,
-        present: Option<&LedgerSpool>,
-    ) -> Result<Option<Outcome>> {
-        let (Some(present), true) = (present, sieve.is_open()) else {
-            return Ok(None);
-        };
-        let count = self.report.source.description.counts.map(|c| c.total());
-        if count != Some(present.len()) || self.checkpoint.step != Step::Exporting {
-            return Ok(None);
-        }
-        let mut snapshot = self.stores.source.snapshot(Consistency::InPlace).await?;
-        let census = self.census(sieve);
-        let read = read_content(
-            &mut *snapshot,
-            census,
-            Phase::Preflight,
-            (&self.events, &self.control),
-        )
-        .await;
-        let census = match read {
-            Ok(content) => content.census,
-            Err(e) if e.kind() == ErrorKind::Drifted => return Ok(None),
-            Err(e) => return Err(e),
-        };
-        let clean = census.unreadable_count.total() == 0
-            && census.forecast.losses(&Default::default()).is_empty();
-        let (mut present, dir) = (present.read(), self.stage_dir());
-        let (census, same) = super::blocking(move || {
-            let mut census = census;
-            let ledger =
-                std::mem::replace(&mut census.ledger, super::ledger::LedgerBuilder::new(&dir));
-            let mut staged = ledger.finish()?;
-            while let Some((new, old)) = next_join(&mut staged, &mut present)? {
-                match (new.as_slice(), old.as_slice()) {
-                    ([new], [old]) if new.digest.matches(&old.digest) => {}
-                    _ => return Ok((census, false)),
-                }
-            }
-            Ok((census, true))
-        })
-        .await?;
-        if !same || !clean {
-            return Ok(None);
-        }
-        for phase in [Phase::Export, Phase::Backup, Phase::Import] {
-            self.events
-                .skip(phase, "source and target hold the same records");
-        }
-        self.report_same(&census);
-        if self.plan.write.dry_run {
-            return Ok(Some(Outcome::DryRun));
-        }
-        Ok(Some(Outcome::Done))
     }
 
     /// Reads the source into the stage, and imports meanwhile where that is safe.
@@ -497,7 +385,7 @@ impl Run {
     }
 }
 
-fn drifting(what: &str) -> Error {
+pub fn drifting(what: &str) -> Error {
     Error::new(
         ErrorKind::Drifted,
         format!("the {what} is written to all the time and could not be read at rest"),

@@ -30,6 +30,7 @@ mod run;
 mod sorted;
 mod state;
 pub mod step;
+mod survey;
 mod verify;
 
 pub use backup::{BackupInfo, backup};

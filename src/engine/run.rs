@@ -468,8 +468,7 @@ impl Run {
         self.report.backup = self.checkpoint.backup.clone();
         self.report.ended_at = now_ms();
         self.report.summary = report::summary(&self.report);
-        let bytes = serde_json::to_vec_pretty(&self.report)
-            .map_err(|e| Error::internal("cannot write the report").because(e))?;
+        let bytes = report::json::render(&self.report)?.into_bytes();
         let path = self.folder.dir.join("report.json");
         super::blocking(move || write_durably(&path, &bytes)).await?;
         step("report-written");

@@ -28,6 +28,24 @@ pub struct Span<'a> {
     pub text: &'a str,
 }
 
+impl<'a> Span<'a> {
+    /// About so many bytes from its start, if asked for, and from its end, if asked for;
+    /// the whole of it as the first if no more than that would be left out.
+    pub fn ends(&self, start: bool, end: bool, bytes: usize) -> (&'a str, &'a str) {
+        let text = self.text;
+        if text.len() <= bytes.saturating_mul(2) {
+            return (text, "");
+        }
+        let head = if start { forward_to(text, bytes) } else { 0 };
+        let tail = if end {
+            forward_to(text, text.len() - bytes)
+        } else {
+            text.len()
+        };
+        (&text[..head], &text[tail.max(head)..])
+    }
+}
+
 /// A sort of span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -53,12 +71,6 @@ impl Window {
     pub const PAGE: Window = Window {
         before: 400,
         from: 4_000,
-    };
-
-    /// For a few lines.
-    pub const LINES: Window = Window {
-        before: 40,
-        from: 400,
     };
 }
 
@@ -116,29 +128,70 @@ fn floor(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// The whole of both texts as spans.
+/// The whole of both texts as spans. Only the middle, which differs, is taken apart.
 fn spans<'a>(source: &'a str, target: &'a str) -> Sides<'a> {
-    let a: Vec<&str> = source.split_word_bounds().collect();
-    let b: Vec<&str> = target.split_word_bounds().collect();
-    let head = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let (a_rest, b_rest) = (&a[head..], &b[head..]);
-    let ends = a_rest.iter().rev().zip(b_rest.iter().rev());
-    let tail = ends.take_while(|(a, b)| a == b).count();
-    let (a_mid, b_mid) = (
-        &a_rest[..a_rest.len() - tail],
-        &b_rest[..b_rest.len() - tail],
-    );
+    let head = word_start(source, target, common_start(source, target));
+    let (source_rest, target_rest) = (&source[head..], &target[head..]);
+    let tail = word_end(source_rest, common_end(source_rest, target_rest));
+    let middle = |text: &'a str| &text[..text.len() - tail];
+    let (source_mid, target_mid) = (middle(source_rest), middle(target_rest));
+    let a: Vec<&str> = source_mid.split_word_bounds().collect();
+    let b: Vec<&str> = target_mid.split_word_bounds().collect();
     let mut pairs = Vec::new();
-    pairs.extend((0..head).map(|i| (i, i)));
-    if a_mid.len().saturating_mul(b_mid.len()) <= MOST_PAIRS {
-        pairs.extend(
-            matched(a_mid, b_mid)
-                .iter()
-                .map(|(i, j)| (head + i, head + j)),
-        );
+    if a.len().saturating_mul(b.len()) <= MOST_PAIRS {
+        pairs = matched(&a, &b);
     }
-    pairs.extend((0..tail).map(|i| (a.len() - tail + i, b.len() - tail + i)));
-    build(source, target, &a, &b, &pairs)
+    let (mut left, mut right) = (Runs::new(source), Runs::new(target));
+    for (runs, n) in [(&mut left, head), (&mut right, head)] {
+        runs.push(What::Same, n);
+    }
+    build(&mut left, &mut right, &a, &b, &pairs);
+    for runs in [&mut left, &mut right] {
+        runs.push(What::Same, tail);
+    }
+    Sides {
+        source: left.spans(),
+        target: right.spans(),
+        ..Sides::default()
+    }
+}
+
+/// Bytes that both end with, from a character on.
+fn common_end(a: &str, b: &str) -> usize {
+    let pairs = a.bytes().rev().zip(b.bytes().rev());
+    let bytes = pairs.take_while(|(a, b)| a == b).count();
+    let starts = |text: &str, n: usize| text.is_char_boundary(text.len() - n);
+    (0..=bytes)
+        .rev()
+        .find(|n| starts(a, *n) && starts(b, *n))
+        .unwrap_or(0)
+}
+
+/// Where the word begins that holds this place, if that is near.
+fn word_start(source: &str, target: &str, at: usize) -> usize {
+    let near = &source[floor(source, at.saturating_sub(64))..at];
+    let space = near.rfind(' ').map(|space| at - near.len() + space);
+    match space {
+        Some(at) if is_bare(&source[at..]) && is_bare(&target[at..]) => at + 1,
+        _ => back_to(source, target, at),
+    }
+}
+
+/// How much of a common end begins with a word of its own.
+fn word_end(text: &str, tail: usize) -> usize {
+    let end = &text[text.len() - tail..];
+    match end[..floor(end, 64.min(end.len()))].find(' ') {
+        Some(space) if is_bare(&end[space..]) => tail - space - 1,
+        _ => 0,
+    }
+}
+
+/// Whether the space that text begins with has no marks on it.
+fn is_bare(text: &str) -> bool {
+    text[..floor(text, 16.min(text.len()))]
+        .graphemes(true)
+        .next()
+        == Some(" ")
 }
 
 /// The longest sequence of words that both have, by position. Words that are only
@@ -173,31 +226,20 @@ fn matched(a: &[&str], b: &[&str]) -> Vec<(usize, usize)> {
 }
 
 fn build<'a>(
-    source: &'a str,
-    target: &'a str,
+    left: &mut Runs<'a>,
+    right: &mut Runs<'a>,
     a: &[&str],
     b: &[&str],
     pairs: &[(usize, usize)],
-) -> Sides<'a> {
-    let (mut left, mut right) = (Runs::new(source), Runs::new(target));
+) {
     let (mut i, mut j) = (0, 0);
     let bytes = |words: &[&str]| words.iter().map(|w| w.len()).sum::<usize>();
     for &(next_i, next_j) in pairs.iter().chain([&(a.len(), b.len())]) {
-        changed(
-            &mut left,
-            &mut right,
-            bytes(&a[i..next_i]),
-            bytes(&b[j..next_j]),
-        );
+        changed(left, right, bytes(&a[i..next_i]), bytes(&b[j..next_j]));
         let same = a.get(next_i).map_or(0, |word| word.len());
         left.push(What::Same, same);
         right.push(What::Same, same);
         (i, j) = (next_i + 1, next_j + 1);
-    }
-    Sides {
-        source: left.spans(),
-        target: right.spans(),
-        ..Sides::default()
     }
 }
 
@@ -317,7 +359,14 @@ mod tests {
     fn long_texts_are_cut_around_the_first_difference() {
         let same = "lorem ipsum ".repeat(100_000);
         let (source, target) = (format!("{same}old{same}"), format!("{same}new!{same}"));
-        let sides = between(&source, &target, Window::LINES);
+        let sides = between(
+            &source,
+            &target,
+            Window {
+                before: 40,
+                from: 400,
+            },
+        );
         assert!(
             (1_199_900..1_200_000).contains(&sides.before),
             "{}",

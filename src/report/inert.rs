@@ -9,6 +9,7 @@
 
 mod pieces;
 
+pub use pieces::hidden as is_hidden;
 use pieces::{MOST_COMBINING, each};
 use std::ops::ControlFlow::{Break, Continue};
 use unicode_segmentation::UnicodeSegmentation;
@@ -75,8 +76,9 @@ pub fn cut_middle(text: impl AsRef<[u8]>, columns: usize, marks: Marks) -> Strin
     let room = columns - ellipsis.len_columns();
     shown.shrink(room / 2);
     let mut tail = Shown::default();
-    tail.take(last(text, columns), usize::MAX, marks);
-    let from = tail.skip_to(room - shown.columns());
+    let room = room - shown.columns();
+    tail.take(last(text, room), usize::MAX, marks);
+    let from = tail.skip_to(room);
     shown.text + ellipsis + &tail.text[from..]
 }
 

@@ -2,8 +2,13 @@
 //! by one file per format.
 
 pub mod difference;
+pub mod html;
 pub mod inert;
+pub mod json;
+pub mod markdown;
+mod page;
 mod summary;
+pub mod text;
 pub mod words;
 
 pub use summary::{compared, summary};
@@ -318,3 +323,8 @@ pub struct RolledBack {
     /// Whether the target as a whole was removed, since the run had made it.
     pub target_removed: bool,
 }
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 
 use super::words::{self, Nodes, records};
 use super::{Outcome, Report, Verdict, Verification};
-use crate::engine::{Phase, Tally, Verify};
+use crate::engine::{Phase, Tally};
 use crate::store::WriteMode;
 
 /// How a run ended, in one line without a full stop.
@@ -46,30 +46,33 @@ pub(super) fn nodes(report: &Report) -> Nodes {
 fn done(report: &Report) -> String {
     let (nodes, written) = (nodes(report), report.written);
     let there = sum(&[written.added, written.changed, written.same]);
-    let wrote = sum(&[written.added, written.changed]).total() > 0;
-    let mut line = match (&report.verification, report.plan.write.verify) {
-        _ if there.total() + written.skipped.total() == 0 => {
+    let wrote = sum(&[written.added, written.changed]);
+    let skipped = written.skipped.total();
+    let level = report.verification.as_ref().map_or("none", |v| &v.level);
+    let same = report.verification.as_ref().map(|v| v.same);
+    let mut line = match level {
+        _ if there.total() == 0 && skipped == 0 => {
             "Nothing to move: no record of the source was selected".to_owned()
         }
-        (None, _) | (_, Verify::None) if wrote => format!(
+        _ if there.total() == 0 => "Nothing was written".to_owned(),
+        "none" if wrote.total() > 0 => format!(
             "Moved, not verified: {} written, nothing was read back",
-            nodes.tally(sum(&[written.added, written.changed]))
+            nodes.tally(wrote)
         ),
-        (None, _) | (_, Verify::None) => "Nothing to write, and nothing was verified".to_owned(),
-        (Some(v), Verify::Sample(_)) => format!(
-            "Moved, a sample verified: every field of {}, and the number of all {}",
-            nodes.tally(v.same),
-            nodes.tally(there)
-        ),
-        (Some(_), Verify::Full) if wrote => {
+        "none" => "Nothing to write, and nothing was verified".to_owned(),
+        "full" if wrote.total() > 0 => {
             format!("Moved and verified: every field of {}", nodes.tally(there))
         }
-        (Some(_), Verify::Full) => format!(
+        "full" => format!(
             "Verified, nothing to write: every field of {} was there already",
             nodes.tally(there)
         ),
+        _ => format!(
+            "Moved, a sample verified: every field of {}, and the number of all {}",
+            nodes.tally(same.unwrap_or_default()),
+            nodes.tally(there)
+        ),
     };
-    let skipped = written.skipped.total();
     if skipped > 0 {
         line += &format!("; {} left as the target had them", records(skipped));
     }
@@ -160,21 +163,48 @@ fn differing(v: &Verification) -> String {
 }
 
 fn failed(report: &Report) -> String {
-    let at = report.phases.last().map(|(phase, _)| *phase);
-    let at = at.filter(|phase| *phase != Phase::Finish);
-    let at = at.map_or_else(String::new, |phase| format!(" at {}", phase.title()));
+    let nodes = nodes(report);
     let wrote = sum(&[report.written.added, report.written.changed]);
-    let left = match report.mode {
-        _ if wrote.total() == 0 => "; nothing was written".to_owned(),
-        Some(WriteMode::Journal) | None => format!(
-            "; {} written so far are still in the target",
-            nodes(report).tally(wrote)
-        ),
-        Some(WriteMode::Aside | WriteMode::Transaction) => {
-            "; nothing of it was published".to_owned()
+    let left = match left_behind(report) {
+        Left::Nothing => "nothing was written".to_owned(),
+        Left::Written if wrote.total() > 0 => {
+            format!("{} written so far stay in the target", nodes.tally(wrote))
         }
+        Left::Written => "what was written so far stays in the target".to_owned(),
+        Left::Unpublished => "nothing of it was published".to_owned(),
+        Left::Unknown => "look at the target before you go on".to_owned(),
     };
-    format!("Failed{at}: {}{left}", reason(report))
+    format!("Failed{}: {}; {left}", at(report), reason(report))
+}
+
+/// What a run that did not end well left in its target, as far as its report can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It did not come to writing.
+    Nothing,
+    /// Some or all of it.
+    Written,
+    /// Only what nobody else sees, and what is thrown away.
+    Unpublished,
+    /// It was on the point of publishing.
+    Unknown,
+}
+
+pub(super) fn left_behind(report: &Report) -> Left {
+    let began = |phase| report.phases.iter().any(|(p, _)| *p == phase);
+    match report.mode {
+        _ if !began(Phase::Import) => Left::Nothing,
+        Some(WriteMode::Journal) | None => Left::Written,
+        _ if !began(Phase::Verify) => Left::Unpublished,
+        _ => Left::Unknown,
+    }
+}
+
+/// Where it stopped.
+fn at(report: &Report) -> String {
+    let mut phases = report.phases.iter().rev().map(|(phase, _)| *phase);
+    let at = phases.find(|phase| !matches!(phase, Phase::Finish | Phase::Rollback));
+    at.map_or_else(String::new, |phase| format!(" at {}", phase.title()))
 }
 
 fn rolled_back(report: &Report) -> String {
@@ -211,15 +241,17 @@ fn rolled_back(report: &Report) -> String {
 }
 
 fn interrupted(report: &Report) -> String {
-    let at = report.phases.last().map(|(phase, _)| *phase);
-    let at = at.map_or_else(String::new, |phase| format!(" at {}", phase.title()));
     let wrote = sum(&[report.written.added, report.written.changed]);
-    let so_far = match (wrote.total(), report.mode) {
-        (0, _) => "nothing was written yet".to_owned(),
-        (_, Some(WriteMode::Journal)) => format!("{} written", nodes(report).tally(wrote)),
-        _ => "nothing was published yet".to_owned(),
+    let so_far = match left_behind(report) {
+        Left::Nothing => "nothing was written yet".to_owned(),
+        Left::Written if wrote.total() > 0 => {
+            format!("{} written so far", nodes(report).tally(wrote))
+        }
+        Left::Written => "part of it is written".to_owned(),
+        Left::Unpublished => "nothing was published yet".to_owned(),
+        Left::Unknown => "whether it was published shows when it goes on".to_owned(),
     };
-    format!("Interrupted{at}, can be resumed: {so_far}")
+    format!("Interrupted{}, can be resumed: {so_far}", at(report))
 }
 
 /// Why it did not go on: the failure, or the first check that failed.

@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A place that holds memories, or will.
 ///
@@ -280,13 +281,13 @@ pub trait Writer: Send {
     async fn abandon(&mut self) -> Result<()>;
 }
 
-/// Changes that are made together.
+/// Changes that are made together. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Its number in the run, from 1.
     pub seq: u64,
     /// What to change. No key twice.
-    pub changes: Vec<Change>,
+    pub changes: Arc<[Change]>,
 }
 
 /// One change of one record.

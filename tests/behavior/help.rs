@@ -139,7 +139,10 @@ pub fn removing(before: &Record) -> Change {
 
 /// A batch.
 pub fn batch(seq: u64, changes: Vec<Change>) -> Batch {
-    Batch { seq, changes }
+    Batch {
+        seq,
+        changes: changes.into(),
+    }
 }
 
 /// A request for the mode the store itself names.

@@ -29,7 +29,8 @@ async fn a_writer_applies_once_refuses_conflicts_and_never_replaces() {
             key: held[3].key().clone(),
             before,
             after,
-        }],
+        }]
+        .into(),
     };
     let other = match held[3].clone() {
         Record::Node(node) => Record::Node(Node {

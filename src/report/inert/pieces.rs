@@ -13,6 +13,9 @@ pub(super) const MOST_COMBINING: usize = 8;
 /// Emoji that are joined into one; those that follow stand alone.
 const MOST_JOINED: usize = 8;
 
+/// Bytes looked at at a time, so that one who stops early pays for little.
+const STRETCH: usize = 4_096;
+
 /// Hands out the text in pieces that must not be broken: grapheme clusters and whole
 /// escapes, each with its width.
 pub(super) fn each(
@@ -24,8 +27,22 @@ pub(super) fn each(
     let mut escape = String::new();
     let mut rest = text;
     while !rest.is_empty() {
-        // Validated in short stretches, so that one who stops early pays for little.
-        let stretch = &rest[..rest.len().min(4_096)];
+        let stretch = &rest[..rest.len().min(STRETCH)];
+        let plain = stretch.iter().take_while(|b| is_plain(**b)).count();
+        // What follows the last one may be a mark that belongs on it.
+        let alone = if plain == rest.len() {
+            plain
+        } else {
+            plain.saturating_sub(1)
+        };
+        if alone > 0 {
+            let text = std::str::from_utf8(&rest[..alone]).unwrap_or_default();
+            for at in 0..text.len() {
+                to(&text[at..=at], 1)?;
+            }
+            rest = &rest[alone..];
+            continue;
+        }
         let valid = match std::str::from_utf8(stretch) {
             Ok(valid) => valid,
             Err(e) => std::str::from_utf8(&stretch[..e.valid_up_to()]).unwrap_or_default(),
@@ -41,6 +58,11 @@ pub(super) fn each(
         rest = &rest[taken..];
     }
     Continue(())
+}
+
+/// A letter, digit or sign of ASCII that begins no escape.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'\\'
 }
 
 /// A byte, or a lone surrogate, that is not UTF-8; how many bytes it takes.
@@ -186,10 +208,11 @@ fn joins(c: char) -> bool {
         | '\u{1780}'..='\u{17B3}' | '\u{17B6}'..='\u{17D3}' | '\u{1820}'..='\u{18AA}')
 }
 
-/// Controls, and what Unicode says to draw nothing for, to break a line at, to reorder
-/// by, or not to use at all (TR 44: `Default_Ignorable_Code_Point`, `Bidi_Control`,
-/// private use, noncharacters, planes without characters).
-pub(super) fn hidden(c: char) -> bool {
+/// Whether a character acts or hides: controls, and what Unicode says to draw nothing
+/// for, to break a line at, to reorder by, or not to use at all (TR 44:
+/// `Default_Ignorable_Code_Point`, `Bidi_Control`, private use, noncharacters, planes
+/// without characters).
+pub fn hidden(c: char) -> bool {
     matches!(u32::from(c),
         0..=0x1F | 0x7F..=0x9F | 0xAD | 0x034F | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5
         | 0x180B..=0x180F | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F

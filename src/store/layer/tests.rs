@@ -57,7 +57,8 @@ fn adding(id: usize) -> Batch {
             key: record.key().clone(),
             before: None,
             after: Some(record),
-        }],
+        }]
+        .into(),
     }
 }
 
@@ -225,8 +226,9 @@ async fn metering_counts_what_went_through() {
         changes: vec![Change {
             after: None,
             before: Some(Canon::new().digest(&node(7))),
-            ..adding(25).changes.remove(0)
-        }],
+            ..adding(25).changes[0].clone()
+        }]
+        .into(),
         seq: 2,
     };
     assert!(matches!(

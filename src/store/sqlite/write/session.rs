@@ -268,7 +268,7 @@ impl Session {
             self.broken = true;
             return Err(error);
         }
-        for change in &batch.changes {
+        for change in batch.changes.iter() {
             self.forget(change);
         }
         conflicts.sort_unstable();

@@ -1,259 +1,6 @@
-//! Tests of the whole store, on files.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! Writing: aside and in a transaction.
 
-use super::DESCRIPTOR;
-use crate::error::ErrorKind;
-use crate::model::{
-    Canon, Digest, Key, Kind, Map, Node, Properties, Record, Relationship, Row, Text, Value,
-};
-use crate::store::{
-    Address, Applied, Batch, Change, Consistency, Limit, Snapshot, Store, Unreadable, WriteMode,
-    WriteRequest, Writer,
-};
-use rusqlite::Connection;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name)
-}
-
-/// A fixture, with what stands beside it, in a folder of its own.
-fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    for side in ["", "-wal", "-shm", "-journal"] {
-        let from = fixture(&format!("{name}{side}"));
-        if from.exists() {
-            std::fs::copy(from, folder.path().join(format!("{name}{side}"))).unwrap();
-        }
-    }
-    let path = folder.path().join(name);
-    (folder, path)
-}
-
-fn store(path: &Path) -> Arc<dyn Store> {
-    let address = Address::file(&DESCRIPTOR, path).unwrap();
-    (DESCRIPTOR.open)(address).unwrap()
-}
-
-type Read = (Vec<Record>, Vec<Unreadable>);
-
-async fn read_with(snapshot: &mut dyn Snapshot, limit: Limit) -> crate::error::Result<Read> {
-    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
-    for kind in Kind::BOTH {
-        let mut after = None;
-        loop {
-            let page = snapshot.scan(kind, after.as_ref(), limit).await?;
-            assert!(page.records.len() <= limit.rows + 1);
-            assert!(page.records.iter().all(|r| r.kind() == kind));
-            records.extend(page.records);
-            unreadable.extend(page.unreadable);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
-    snapshot.finish().await?;
-    Ok((records, unreadable))
-}
-
-async fn read(path: &Path) -> Vec<Record> {
-    let mut snapshot = store(path).snapshot(Consistency::InPlace).await.unwrap();
-    let (records, unreadable) = read_with(&mut *snapshot, Limit::PAGE).await.unwrap();
-    assert_eq!(unreadable, []);
-    records
-}
-
-fn digests(records: &[Record]) -> Vec<Digest> {
-    let mut canon = Canon::new();
-    records.iter().map(|r| canon.digest(r)).collect()
-}
-
-/// What is in a folder: names, bytes, times of change.
-fn trace(folder: &Path) -> BTreeMap<String, (Vec<u8>, std::time::SystemTime)> {
-    let own = std::fs::metadata(folder).unwrap().modified().unwrap();
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
-        (name, (std::fs::read(&path).unwrap(), modified))
-    });
-    files.chain([(".".to_owned(), (Vec::new(), own))]).collect()
-}
-
-fn additions(seq: u64, records: &[Record]) -> Batch {
-    let changes = records.iter().map(|record| Change {
-        kind: record.kind(),
-        key: record.key().clone(),
-        before: None,
-        after: Some(record.clone()),
-    });
-    Batch {
-        seq,
-        changes: changes.collect(),
-    }
-}
-
-async fn open_writer(path: &Path) -> Box<dyn Writer> {
-    let store = store(path);
-    let mode = store.prepare().await.unwrap().mode;
-    let request = WriteRequest {
-        mode,
-        run: "run-1".into(),
-        origin: None,
-    };
-    store.writer(&request).await.unwrap()
-}
-
-/// Writes records as a run does, each batch twice.
-async fn write(path: &Path, records: &[Record]) {
-    let mut writer = open_writer(path).await;
-    for (i, some) in records.chunks(100).enumerate() {
-        let batch = additions(i as u64 + 1, some);
-        for _ in 0..2 {
-            assert_eq!(writer.apply(&batch).await.unwrap(), Applied::Done);
-        }
-    }
-    writer.complete().await.unwrap();
-    assert_eq!(writer.publish().await.unwrap(), Applied::Done);
-}
-
-fn schema(path: &Path) -> Vec<(String, String, String)> {
-    let conn = Connection::open(path).unwrap();
-    let mut statement = conn
-        .prepare("SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY rowid")
-        .unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    rows.unwrap().map(Result::unwrap).collect()
-}
-
-fn check_integrity(path: &Path) -> String {
-    let conn = Connection::open(path).unwrap();
-    conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap()
-}
-
-fn node(id: &str, title: &str) -> Record {
-    let text = format!("{{\"id\": \"{id}\", \"title\": \"{title}\"}}");
-    Record::Node(Node {
-        key: Key::text(id),
-        labels: vec!["Memory".into()],
-        properties: Properties::Stored(Value::text(text)),
-        row: Row {
-            created_at: Some(Value::text("2026-01-02 03:04:05")),
-            updated_at: Some(Value::text("2026-01-02 03:04:05")),
-            ..Row::default()
-        },
-    })
-}
-
-#[test]
-fn the_default_is_in_the_home_folder_and_a_path_is_literal() {
-    let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
-    let default = Address::new(&DESCRIPTOR).complete(&env).unwrap();
-    assert_eq!(
-        default.to_string(),
-        "sqlite:/home/me/.memorygraph/memory.db"
-    );
-    let env = |name: &str| (name == "MEMORY_SQLITE_PATH").then(|| "~/x.db".to_owned());
-    let set = Address::new(&DESCRIPTOR).complete(&env).unwrap();
-    assert_eq!(set.get("path"), Some("~/x.db"), "as memorygraph takes it");
-    let parsed = |text: &str| {
-        Address::parse(text)
-            .unwrap()
-            .get("path")
-            .unwrap()
-            .to_owned()
-    };
-    assert_eq!(parsed("sqlite:/a%20b.db"), "/a%20b.db");
-    assert_eq!(parsed("sqlite:///a%20b.db"), "/a b.db");
-    assert_eq!(parsed("x/y.SQLite3"), "x/y.SQLite3");
-}
-
-#[tokio::test]
-async fn every_layout_is_read_and_told() {
-    for (name, layout, memories, others, relationships) in [
-        ("python-0.8.3.db", "P1", 2, 0, 1),
-        ("python-0.8-half-migrated.db", "P1b", 2, 0, 1),
-        ("typescript-0.13.db", "T", 2, 0, 1),
-        ("hybrid-python-first.db", "H", 6, 0, 5),
-        ("export-source.db", "P2", 15, 0, 20),
-        ("null-and-blob-ids.db", "P2", 46, 3, 21),
-        ("wal-closed.db", "P2", 3, 0, 0),
-        ("wal-unclean.db", "P2", 5, 0, 0),
-        ("hot-journal.db", "P2", 30, 0, 0),
-        ("empty-file.db", "empty", 0, 0, 0),
-    ] {
-        let (folder, path) = copied(name);
-        let before = trace(folder.path());
-        let store = store(&path);
-        let fingerprint = store.fingerprint().await.unwrap();
-        let description = store.describe().await.unwrap();
-        assert!(description.exists, "{name}");
-        let counts = description.counts.unwrap();
-        assert_eq!(
-            (counts.memories, counts.other_nodes, counts.relationships),
-            (memories, others, relationships),
-            "{name}"
-        );
-        if layout != "empty" {
-            assert_eq!(description.facts["layout"], layout, "{name}");
-        }
-        for how in [Consistency::InPlace, Consistency::Copy] {
-            let mut snapshot = store.snapshot(how).await.unwrap();
-            assert_eq!(snapshot.counts().await.unwrap(), counts, "{name}");
-            let tiny = Limit { rows: 3, bytes: 1 };
-            let (records, lost) = read_with(&mut *snapshot, tiny).await.unwrap();
-            assert_eq!(lost, [], "{name}");
-            assert_eq!(records.len() as u64, counts.total(), "{name} {how:?}");
-            let mut snapshot = store.snapshot(how).await.unwrap();
-            let (same, _) = read_with(&mut *snapshot, Limit::PAGE).await.unwrap();
-            assert_eq!(digests(&records), digests(&same), "{name}");
-        }
-        let _ = store.prepare().await;
-        assert_eq!(store.fingerprint().await.unwrap(), fingerprint, "{name}");
-        assert_eq!(trace(folder.path()), before, "{name} was left with a trace");
-    }
-}
-
-#[tokio::test]
-async fn what_is_no_store_is_refused_by_kind_and_left_alone() {
-    for (name, kind) in [
-        ("not-a-database.db", ErrorKind::NotThisStore),
-        ("truncated.db", ErrorKind::Corrupt),
-        ("turso.db", ErrorKind::UnknownLayout),
-        ("unknown-layout.db", ErrorKind::UnknownLayout),
-    ] {
-        let (folder, path) = copied(name);
-        let before = trace(folder.path());
-        let store = store(&path);
-        for error in [
-            store.describe().await.unwrap_err(),
-            store.snapshot(Consistency::InPlace).await.err().unwrap(),
-            store.prepare().await.err().unwrap(),
-        ] {
-            assert_eq!(error.kind(), kind, "{name}: {error}");
-            assert!(error.what_to_do().is_some(), "{name}");
-        }
-        assert_eq!(trace(folder.path()), before, "{name}");
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let none = store(&folder.path().join("none.db"));
-    assert!(!none.describe().await.unwrap().exists);
-    let missing = none.snapshot(Consistency::InPlace).await.err().unwrap();
-    assert_eq!(missing.kind(), ErrorKind::NotFound);
-    let error = store(folder.path()).describe().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotThisStore);
-    let lost = store(&folder.path().join("no/such/folder.db"));
-    assert_eq!(
-        lost.prepare().await.err().unwrap().kind(),
-        ErrorKind::NotFound
-    );
-}
+use super::*;
 
 #[tokio::test]
 async fn old_layouts_become_new_files_that_hold_the_same() {
@@ -291,70 +38,6 @@ async fn old_layouts_become_new_files_that_hold_the_same() {
 }
 
 #[tokio::test]
-async fn a_relationship_of_before_0_10_was_valid_from_its_creation() {
-    for name in ["python-0.8.3.db", "python-0.8-half-migrated.db"] {
-        let records = read(&fixture(name)).await;
-        let Some(Record::Relationship(r)) = records.last() else {
-            panic!("{name} holds a relationship");
-        };
-        let created = r.properties.map().unwrap().get("created_at").cloned();
-        assert!(created.is_some());
-        assert_eq!(r.row.valid_from, created, "{name}");
-        assert_eq!(r.row.recorded_at, created, "{name}");
-        let map = r.properties.map().unwrap();
-        assert_eq!(map.get("valid_from"), None, "never into the JSON");
-    }
-}
-
-#[tokio::test]
-async fn typescript_rows_are_what_python_would_have_stored() {
-    let records = read(&fixture("typescript-0.13.db")).await;
-    let Record::Node(node) = &records[0] else {
-        panic!("a memory");
-    };
-    let Properties::Stored(Value::Text(text)) = &node.properties else {
-        panic!("as JSON text");
-    };
-    let text = text.as_str().unwrap();
-    assert!(text.starts_with("{\"id\": \""), "{text}");
-    let map = node.properties.map().unwrap();
-    assert!(matches!(map.get("importance"), Some(Value::Float(_))));
-    assert!(matches!(map.get("usage_count"), Some(Value::Int(_))));
-    assert!(matches!(map.get("tags"), Some(Value::List(_))));
-    assert!(map.get("version").is_some());
-    assert!(map.get("context").is_none());
-    let Some(Record::Relationship(r)) = records.last() else {
-        panic!("a relationship");
-    };
-    let map = r.properties.map().unwrap();
-    assert_eq!(map.len(), 14, "13 properties and the id: {map:?}");
-    assert_eq!(map.get("valid_from"), r.row.valid_from.as_ref());
-}
-
-#[tokio::test]
-async fn damage_costs_only_what_it_hit_and_is_named() {
-    let (folder, path) = copied("flipped-page.db");
-    let before = trace(folder.path());
-    let mut snapshot = store(&path).snapshot(Consistency::InPlace).await.unwrap();
-    let counts = snapshot.counts().await.unwrap();
-    let (records, lost) = read_with(&mut *snapshot, Limit::PAGE).await.unwrap();
-    let nodes = records.iter().filter(|r| r.kind() == Kind::Node).count();
-    assert!(!lost.is_empty());
-    assert_eq!(
-        nodes + lost.len(),
-        counts.of(Kind::Node) as usize,
-        "each lost row is named: {lost:?}"
-    );
-    assert!(nodes > 20, "{nodes}");
-    assert!(lost.iter().all(|l| l.place.contains(", id ")), "{lost:?}");
-    assert_eq!(
-        records.len() - nodes,
-        counts.of(Kind::Relationship) as usize
-    );
-    assert_eq!(trace(folder.path()), before);
-}
-
-#[tokio::test]
 async fn an_existing_file_is_changed_in_one_transaction() {
     let (_folder, path) = copied("export-source.db");
     let old = read(&path).await;
@@ -388,8 +71,9 @@ async fn an_existing_file_is_changed_in_one_transaction() {
                 before: Some(canon.digest(removed)),
                 after: None,
             },
-            additions(1, std::slice::from_ref(&new)).changes.remove(0),
-        ],
+            additions(1, std::slice::from_ref(&new)).changes[0].clone(),
+        ]
+        .into(),
     };
     for _ in 0..3 {
         assert_eq!(writer.apply(&batch).await.unwrap(), Applied::Done);
@@ -402,17 +86,16 @@ async fn an_existing_file_is_changed_in_one_transaction() {
     let conflict = Batch {
         seq: 2,
         changes: vec![
-            additions(2, &[node("another", "x")]).changes.remove(0),
-            additions(2, &[node("new-one", "other title")])
-                .changes
-                .remove(0),
+            additions(2, &[node("another", "x")]).changes[0].clone(),
+            additions(2, &[node("new-one", "other title")]).changes[0].clone(),
             Change {
                 kind: Kind::Node,
                 key: key.clone(),
                 before: Some(digest),
                 after: None,
             },
-        ],
+        ]
+        .into(),
     };
     let answer = writer.apply(&conflict).await.unwrap();
     assert_eq!(answer, Applied::Conflict(vec![1, 2]));
@@ -692,7 +375,8 @@ async fn rows_without_an_id_are_found_by_their_content() {
             key: key.clone(),
             before: Some(Canon::new().digest(derived[0])),
             after: None,
-        }],
+        }]
+        .into(),
     };
     for _ in 0..2 {
         assert_eq!(writer.apply(&remove).await.unwrap(), Applied::Done);
@@ -732,75 +416,4 @@ async fn an_empty_target_gets_its_tables_and_indexes_inside_the_transaction() {
     assert_eq!(digests(&read(&path).await), digests(&records));
     assert_eq!(check_integrity(&path), "ok");
     drop(folder);
-}
-
-#[tokio::test]
-async fn a_large_record_travels_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("new.db");
-    let records = [
-        node("a", "small"),
-        node("b", &"x".repeat(16 << 20)),
-        node("c", "small"),
-    ];
-    write(&path, &records).await;
-    let mut snapshot = store(&path).snapshot(Consistency::InPlace).await.unwrap();
-    let mut after = None;
-    let mut sizes = Vec::new();
-    loop {
-        let page = snapshot
-            .scan(Kind::Node, after.as_ref(), Limit::PAGE)
-            .await
-            .unwrap();
-        sizes.push(page.records.len());
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert_eq!(sizes, [1, 1, 1]);
-    assert_eq!(digests(&read(&path).await), digests(&records));
-}
-
-#[tokio::test]
-async fn any_garbage_is_an_error_or_is_read_and_never_a_panic() {
-    let source = std::fs::read(fixture("export-source.db")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("garbage.db");
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as usize
-    };
-    let (mut readable, mut refused) = (0, 0);
-    for round in 0..120 {
-        let mut bytes = source.clone();
-        if round % 10 == 0 {
-            bytes.truncate(random() % bytes.len());
-        }
-        for _ in 0..(random() % 40) {
-            if !bytes.is_empty() {
-                let at = random() % bytes.len();
-                bytes[at] = random() as u8;
-            }
-        }
-        std::fs::write(&path, &bytes).unwrap();
-        let store = store(&path);
-        let _ = store.describe().await;
-        let _ = store.prepare().await;
-        match store.snapshot(Consistency::InPlace).await {
-            Err(error) => {
-                assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
-                refused += 1;
-            }
-            Ok(mut snapshot) => match read_with(&mut *snapshot, Limit::PAGE).await {
-                Err(error) => assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
-                Ok(_) => readable += 1,
-            },
-        }
-        assert_eq!(std::fs::read(&path).unwrap(), bytes);
-    }
-    assert!(readable > 20 && refused > 5, "{readable} {refused}");
 }
