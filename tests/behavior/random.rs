@@ -126,8 +126,9 @@ fn edge(holds: &'static Capabilities) -> BoxedStrategy<(Relationship, usize, usi
 
 /// A property `id` must not say something else than the key.
 fn own_id(mut properties: Properties, key: &Key) -> Properties {
-    if let (Properties::Typed(map), Key::Id(id)) = (&mut properties, key)
+    if let Properties::Typed(map) = &mut properties
         && map.remove("id").is_some()
+        && let Key::Id(id @ Value::Text(_)) = key
     {
         map.insert("id", id.clone());
     }
