@@ -43,6 +43,10 @@ pub struct Capabilities {
     pub self_loops: bool,
     /// Keeps a row's own times beside the properties.
     pub rows: bool,
+    /// Keeps `valid_from` and `recorded_at` of a relationship as they are, also where they
+    /// are absent, null, or no time. Without: text that is a time, or an integer; anything
+    /// else is a loss by name.
+    pub any_times: bool,
     /// Keeps stored properties byte for byte, whatever they are.
     pub stored_text: bool,
     /// Null is a value.
@@ -84,6 +88,7 @@ impl Capabilities {
         parallel: true,
         self_loops: true,
         rows: true,
+        any_times: true,
         stored_text: true,
         nulls: true,
         maps: true,

@@ -2,7 +2,8 @@
 //! reading of what each capability means.
 
 use crate::help::digest;
-use memferry::model::{Canon, Key, Kind, Properties, Record, Text, Value};
+use memferry::model::time::Instant;
+use memferry::model::{Canon, Key, Kind, Properties, Record, Relationship, Text, Value};
 use memferry::store::{Capabilities, Ids, Labels};
 use std::collections::{BTreeSet, HashSet};
 
@@ -76,6 +77,7 @@ impl Looker<'_> {
                 self.key(&r.from);
                 self.key(&r.to);
                 self.plain_text(&r.rel_type);
+                self.shape(holds.any_times || has_times(r), "any_times");
                 self.shape(holds.self_loops || r.from != r.to, "self_loops");
                 for (_, value) in r.row.temporal() {
                     value.iter().for_each(|v| self.value(v));
@@ -183,6 +185,23 @@ impl Looker<'_> {
             self.shape(self.holds.parallel || first, "parallel");
         }
     }
+}
+
+/// Whether a relationship's times are there and look like times.
+fn has_times(r: &Relationship) -> bool {
+    let map = r.properties.map();
+    let columns = [
+        ("valid_from", &r.row.valid_from),
+        ("recorded_at", &r.row.recorded_at),
+    ];
+    columns.into_iter().all(|(name, column)| {
+        let property = map.as_deref().and_then(|map| map.get(name));
+        match column.as_ref().or(property) {
+            Some(Value::Int(_)) => true,
+            Some(Value::Text(text)) => text.as_str().and_then(Instant::parse).is_some(),
+            _ => false,
+        }
+    })
 }
 
 /// Fails unless the record that was read is the one that was written.

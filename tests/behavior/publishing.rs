@@ -10,7 +10,7 @@ behaviors! { "publishing";
     aside: publishing_never_replaces_what_appeared_meanwhile,
         a_refused_publish_can_be_cleaned_up, nothing_is_seen_before_publishing;
     absent_file: publishing_never_replaces_a_folder, publishing_never_replaces_a_dangling_link,
-        a_missing_folder_is_refused, only_its_owner_can_read_a_new_file,
+        a_missing_folder_is_refused, a_new_file_is_as_open_as_others_here, what_is_not_published_is_private,
         nothing_is_left_beside_a_published_file;
     always: publishing_is_durable_across_opening_again;
 }
@@ -104,12 +104,34 @@ async fn a_missing_folder_is_refused(subject: S) {
     assert_eq!(site.trace(), before, "and none is made");
 }
 
-async fn only_its_owner_can_read_a_new_file(subject: S) {
+async fn a_new_file_is_as_open_as_others_here(subject: S) {
     let site = filled(&*subject).await;
-    let meta = std::fs::metadata(site.path().unwrap()).unwrap();
-    if meta.is_file() {
-        assert_eq!(meta.mode() & 0o077, 0, "{:o}", meta.mode());
+    let path = site.path().unwrap();
+    let other = path.with_file_name("other");
+    std::fs::write(&other, "").unwrap();
+    let [mode, usual] = [path, &other].map(|p| std::fs::metadata(p).unwrap().mode());
+    assert_eq!(
+        mode & !usual & 0o777,
+        0,
+        "{mode:o} where {usual:o} is usual"
+    );
+    assert_eq!(mode & 0o600, 0o600);
+}
+
+async fn what_is_not_published_is_private(subject: S) {
+    let site = subject.site().await;
+    let path = site.path().unwrap();
+    let store = site.store();
+    let mut writer = writer(&*store).await;
+    apply_all(&mut *writer, &few(), 500).await;
+    writer.complete().await.unwrap();
+    for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let (name, meta) = entry
+            .map(|e| (e.file_name(), e.metadata().unwrap()))
+            .unwrap();
+        assert_eq!(meta.mode() & 0o077, 0, "{name:?} {:o}", meta.mode());
     }
+    writer.abandon().await.unwrap();
 }
 
 async fn nothing_is_left_beside_a_published_file(subject: S) {

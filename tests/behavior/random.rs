@@ -101,8 +101,12 @@ fn edge(holds: &'static Capabilities) -> BoxedStrategy<(Relationship, usize, usi
         .prop_filter("a type is not empty", |t: &Text| !t.is_empty());
     let parts = (key(holds), rel_type, properties(holds), row, time());
     (parts, any::<usize>(), any::<usize>())
-        .prop_map(|((key, rel_type, properties, row, time), from, to)| {
+        .prop_map(move |((key, rel_type, properties, row, time), from, to)| {
             let mut properties = own_id(properties, &key);
+            let bare = matches!(properties, Properties::Stored(_)) && row.valid_from.is_none();
+            if bare && !holds.any_times {
+                properties = Properties::Typed(Map::new());
+            }
             if let Properties::Typed(map) = &mut properties {
                 map.insert("valid_from", time.clone());
                 map.insert("recorded_at", time);
@@ -152,7 +156,6 @@ fn key(holds: &'static Capabilities) -> BoxedStrategy<Key> {
         plain_text(holds).prop_map(Key::text).boxed(),
     ];
     if holds.ids == Ids::Any {
-        all.push(Just(Key::Id(Value::Null)).boxed());
         let bytes = prop::collection::vec(any::<u8>(), 0..6);
         all.push(bytes.prop_map(|b| Key::Id(Value::Bytes(b))).boxed());
     }

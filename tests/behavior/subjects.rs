@@ -25,13 +25,13 @@ pub fn all() -> Vec<S> {
 }
 
 /// Stores that are files, in the states a run may find them in.
-const FILES: [File; 1] = [File {
-    name: "json",
-    kind: "json",
-    before: Before::Absent,
-    mode: WriteMode::Aside,
-    checksummed: false,
-}];
+const FILES: [File; 5] = [
+    File::new("sqlite-new", "sqlite", WriteMode::Aside),
+    File::new("sqlite-no-bytes", "sqlite", WriteMode::Transaction).before(Before::NoBytes),
+    File::new("sqlite-filled", "sqlite", WriteMode::Transaction).before(Before::Filled),
+    File::new("archive", "archive", WriteMode::Aside).checksummed(),
+    File::new("json", "json", WriteMode::Aside),
+];
 
 fn references() -> [Reference; 5] {
     [
@@ -65,6 +65,7 @@ const POOR: Capabilities = Capabilities {
     parallel: false,
     self_loops: false,
     rows: false,
+    any_times: false,
     stored_text: false,
     nulls: false,
     maps: false,
@@ -182,20 +183,41 @@ impl Site for Memory {
 
 /// How a file is before the run.
 #[derive(Clone, Copy, PartialEq)]
-#[allow(dead_code)]
 enum Before {
     Absent,
     NoBytes,
     Filled,
 }
 
-#[allow(dead_code)]
 struct File {
     name: &'static str,
     kind: &'static str,
     before: Before,
     mode: WriteMode,
     checksummed: bool,
+}
+
+impl File {
+    const fn new(name: &'static str, kind: &'static str, mode: WriteMode) -> Self {
+        Self {
+            name,
+            kind,
+            before: Before::Absent,
+            mode,
+            checksummed: false,
+        }
+    }
+
+    const fn before(self, before: Before) -> Self {
+        Self { before, ..self }
+    }
+
+    const fn checksummed(self) -> Self {
+        Self {
+            checksummed: true,
+            ..self
+        }
+    }
 }
 
 #[async_trait]

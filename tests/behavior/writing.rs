@@ -344,6 +344,7 @@ async fn the_wrong_mode_is_refused(subject: S) {
             ErrorKind::Refused,
             ErrorKind::Unsupported,
             ErrorKind::AlreadyExists,
+            ErrorKind::NotFound,
             // Nobody asks for a mode that the store never has, but by a fault.
             ErrorKind::Internal,
         ];

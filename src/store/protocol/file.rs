@@ -55,6 +55,36 @@ pub fn aside_path(target: &Path, run: &str) -> Result<PathBuf> {
     Ok(folder_of(target).join(std::ffi::OsString::from_vec(beside)))
 }
 
+/// The folder of a target that can only be made new: it must be there, and the target
+/// must not.
+pub fn new_target(path: &Path) -> Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(Error::io("look at", path, cause)),
+        Ok(_) => {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("{} exists, and only a new one is written", path.display()),
+            )
+            .remedy("Choose another name, or move it away."));
+        }
+    }
+    let folder = folder_of(path);
+    match fs::metadata(folder) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("{} is not a folder", folder.display()),
+            )
+            .remedy("Check the path."));
+        }
+        Err(cause) => return Err(Error::io("find the folder", folder, cause)),
+    }
+    aside_path(path, "x")?;
+    Ok(folder.to_owned())
+}
+
 /// Makes a new file that only its owner can read.
 pub fn create_private(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();

@@ -5,7 +5,8 @@ use super::Misfits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mapping::reserved;
 use crate::model::json::{self, Style};
-use crate::model::{Canon, Key, Map, Properties, Record, Row, Text, Value, memory};
+use crate::model::time::Instant;
+use crate::model::{Canon, Key, Map, Properties, Record, Relationship, Row, Text, Value, memory};
 use crate::store::{Capabilities, Ids, Labels};
 
 /// The record as a place with these capabilities keeps it.
@@ -125,6 +126,9 @@ fn shape(record: &Record, holds: &Capabilities) -> Vec<&'static str> {
             key(&r.key);
             key(&r.from);
             key(&r.to);
+            if !holds.any_times && !has_times(r) {
+                wrong.push("relationship without times");
+            }
             if !holds.self_loops && r.from == r.to {
                 wrong.push("relationship from a node to itself");
             }
@@ -148,6 +152,23 @@ fn shape(record: &Record, holds: &Capabilities) -> Vec<&'static str> {
         wrong.push("id beside another property `id`");
     }
     wrong
+}
+
+/// Whether a relationship says since when it holds, and when that was recorded.
+fn has_times(r: &Relationship) -> bool {
+    let map = r.properties.map();
+    [
+        ("valid_from", &r.row.valid_from),
+        ("recorded_at", &r.row.recorded_at),
+    ]
+    .into_iter()
+    .all(|(name, column)| {
+        let property = map.as_deref().and_then(|map| map.get(name));
+        match column.as_ref().or(property) {
+            Some(Value::Text(time)) => time.as_str().and_then(Instant::parse).is_some(),
+            other => matches!(other, Some(Value::Int(_))),
+        }
+    })
 }
 
 /// Makes values fit, naming what did not.

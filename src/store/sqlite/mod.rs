@@ -51,6 +51,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     nul: true,
     broken_text: true,
     bytes: false,
+    // Columns that must have a value, and take text of digits for a number.
+    any_times: false,
     max_record: Some(900_000_000),
     isolated_snapshots: false,
     modes: &[WriteMode::Aside, WriteMode::Transaction],
