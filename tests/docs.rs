@@ -1,6 +1,8 @@
 //! The documentation is true: tables are made from what the program itself uses, tests
 //! and files that are named exist. `MEMFERRY_UPDATE_DOCS=1` writes the tables anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use memferry::model::equal;
 use memferry::store::{Descriptor, Shape, WriteMode, registry};
 use std::path::{Path, PathBuf};
