@@ -89,11 +89,9 @@ impl Export {
         let worked = worker
             .await
             .map_err(|e| Error::internal("the export stopped").because(e))?;
-        // A reader that stopped because nobody took its pages is not the cause.
-        let complete = match (read, worked) {
-            (Err(e), Ok(_)) => Err(e),
-            (_, worked) => worked,
-        }?;
+        // A reader that stopped because nobody took its pages says nothing; one that
+        // failed or was stopped is the cause of whatever the worker says.
+        let complete = read.and(worked)?;
         snapshot.finish().await?;
         let found = complete.0.counts;
         check_counts(&events, counts, found, &complete.0);
