@@ -3,7 +3,7 @@
 use super::args::{Backup, Backups, BackupsCommand, Json, Restore};
 use super::migrate::Job;
 use super::table::Table;
-use super::{Code, Context, args};
+use super::{Code, Context, args, keep};
 use crate::config::Side;
 use crate::engine::{self, BackupInfo};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +42,7 @@ pub async fn backup(args: &Backup, context: &Context<'_>) -> Result<Code> {
         }
     };
     let made = engine::backup(store, &context.home(), to).await?;
+    keep::tidy(context);
     if args.json.json {
         context.out.json(&made)?;
         return Ok(Code::DONE);

@@ -7,7 +7,7 @@ use super::output::Mark;
 use super::progress::Progress;
 use super::signals::Signals;
 use super::tail::{Lengths, Tail, log_line};
-use super::{Code, Context, switch};
+use super::{Code, Context, keep, switch};
 use crate::engine::{Command, Handle, Review};
 use crate::error::Result;
 use crate::report::{Outcome, Report, text};
@@ -27,6 +27,7 @@ pub async fn drive(
     let report = watch(handle, before, context, drive).await?;
     show(&report, context, drive)?;
     hints(&report, context, drive);
+    keep::tidy(context);
     Ok(Code(report.outcome.exit_code()))
 }
 

@@ -16,6 +16,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod inspect;
+mod keep;
 mod man;
 mod migrate;
 mod resume;

@@ -48,7 +48,7 @@ impl<'a> Progress<'a> {
             return;
         }
         self.ended_phases(state);
-        let Some((phase, of)) = state.current().filter(|(_, p)| p.status == Status::Active) else {
+        let Some((phase, of)) = shown(state) else {
             return;
         };
         if self.out.words.terminal {
@@ -113,6 +113,20 @@ impl<'a> Progress<'a> {
             }
         }
     }
+}
+
+/// The phase of the line: of those under way the last that knows how much there is,
+/// since import follows an export whose end it cannot know.
+fn shown(state: &RunState) -> Option<(Phase, &PhaseState)> {
+    let active = || {
+        state
+            .phases
+            .iter()
+            .filter(|(_, p)| p.status == Status::Active)
+    };
+    let counted = active().rfind(|(_, p)| p.total().is_some_and(|total| total > 0));
+    let shown = counted.or_else(|| active().next_back());
+    shown.map(|(phase, of)| (*phase, of))
 }
 
 /// A phase that is over, on a line that stays.

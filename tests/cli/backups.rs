@@ -109,3 +109,34 @@ fn the_newest_of_each_store_are_kept() {
     assert_eq!(names(&cleaned), names(&would));
     assert_eq!(names(&sandbox.run(&["backups", "--json"]).json()), all[..2]);
 }
+
+#[test]
+fn the_configuration_keeps_only_so_many() {
+    let sandbox = Sandbox::new();
+    sandbox.sample("a.db");
+    sandbox.config("[keep]\nbackups = 1\nruns_days = 1\n");
+    let first = sandbox.run(&["backup", "a.db", "--json"]).exits(0).json();
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let ran = sandbox.run(&["backup", "a.db"]).exits(0);
+    assert!(
+        ran.stderr
+            .starts_with("Removed 1 backup, as the configuration says.\n"),
+        "{ran}"
+    );
+    let left = sandbox.run(&["backups", "--json"]).json();
+    let left = left["backups"].as_array().unwrap();
+    assert_eq!(left.len(), 1);
+    assert_ne!(left[0]["name"], first["name"]);
+    sandbox
+        .run(&["migrate", "--from", "a.db", "--to", "b.db"])
+        .exits(0);
+    assert_eq!(
+        sandbox
+            .run(&["runs", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}

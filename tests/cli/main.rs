@@ -15,6 +15,7 @@ mod runs;
 mod sandbox;
 mod schema;
 mod stores;
+mod terminal;
 
 use sandbox::Sandbox;
 

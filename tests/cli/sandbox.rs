@@ -43,11 +43,9 @@ impl fmt::Display for Ran {
 impl Ran {
     /// Without the body of the report, which has tests of its own.
     pub fn brief(&self) -> String {
-        let head = self
-            .stdout
-            .lines()
-            .next()
-            .map(|line| format!("{line}\n(…)\n"));
+        // Paths of any length may follow, and wrap.
+        let head = |line: &str| line.chars().take(30).collect::<String>() + " (…)\n";
+        let head = self.stdout.lines().next().map(head);
         let brief = Self {
             args: self.args.clone(),
             stdout: head.unwrap_or_default(),

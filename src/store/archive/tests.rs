@@ -64,6 +64,10 @@ pub(super) fn write_small(path: &Path, per_frame: usize, finish: bool) -> Vec<Re
     all
 }
 
+fn shown(record: &Record) -> String {
+    format!("{record:?}")
+}
+
 pub(super) fn same(a: &[Record], b: &[Record]) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
@@ -317,6 +321,29 @@ fn every_flipped_byte_is_detected_and_costs_one_frame_at_most() {
                 assert!(problems.iter().any(|p| p.place == named[0]));
             }
         }
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_an_unfinished_archive_costs_one_frame_at_most() {
+    let (folder, path) = folder();
+    let all = write_small(&path, 2, false);
+    let bytes = fs::read(&path).unwrap();
+    let flipped = folder.path().join("flipped");
+    let expected = verify(&path).unwrap();
+    assert_eq!(expected.len(), 1, "it is cut off");
+    for at in 0..bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= [0x01, 0x80, 0xFF][at % 3];
+        fs::write(&flipped, &bytes).unwrap();
+        let (read, named) = read_what_is_left(&flipped).unwrap();
+        assert_ne!(verify(&flipped).unwrap(), expected, "byte {at}");
+        assert!(read.len() == all.len() || read.len() + 2 == all.len());
+        assert!(
+            read.iter()
+                .all(|r| all.iter().any(|a| shown(a) == shown(r)))
+        );
+        assert!(read.len() == all.len() || named.len() <= 2, "byte {at}");
     }
 }
 

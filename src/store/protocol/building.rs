@@ -133,7 +133,8 @@ impl<F: Form> Writer for Building<F> {
             file::publish_new(&work.aside, &work.target)
         })
         .await?;
-        self.end().await?;
+        // It is published, whatever becomes of the shelf; `discard` tries again.
+        let _ = self.end().await;
         Ok(Applied::Done)
     }
 
