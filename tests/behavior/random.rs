@@ -126,9 +126,9 @@ fn edge(holds: &'static Capabilities) -> BoxedStrategy<(Relationship, usize, usi
 
 /// A property `id` must not say something else than the key.
 fn own_id(mut properties: Properties, key: &Key) -> Properties {
-    if let Properties::Typed(map) = &mut properties
+    if let (Properties::Typed(map), Key::Id(id)) = (&mut properties, key)
         && map.remove("id").is_some()
-        && let Key::Id(id @ Value::Text(_)) = key
+        && matches!(id, Value::Text(_))
     {
         map.insert("id", id.clone());
     }

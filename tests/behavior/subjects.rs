@@ -25,12 +25,13 @@ pub fn all() -> Vec<S> {
 }
 
 /// Stores that are files, in the states a run may find them in.
-const FILES: [File; 5] = [
+const FILES: [File; 6] = [
     File::new("sqlite-new", "sqlite", WriteMode::Aside),
     File::new("sqlite-no-bytes", "sqlite", WriteMode::Transaction).before(Before::NoBytes),
     File::new("sqlite-filled", "sqlite", WriteMode::Transaction).before(Before::Filled),
     File::new("archive", "archive", WriteMode::Aside).checksummed(),
     File::new("json", "json", WriteMode::Aside),
+    File::new("markdown", "markdown", WriteMode::Aside),
 ];
 
 fn references() -> [Reference; 5] {
@@ -300,7 +301,11 @@ impl Site for FilePlace {
     }
 
     fn occupy(&self) {
-        std::fs::write(&self.path, "somebody else's").unwrap();
+        let path = match self.path.is_dir() {
+            true => self.path.join("theirs"),
+            false => self.path.clone(),
+        };
+        std::fs::write(path, "somebody else's").unwrap();
     }
 
     async fn killed_while_writing(&self, run: &str, mode: WriteMode, records: usize) {
