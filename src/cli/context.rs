@@ -156,6 +156,7 @@ impl<'a> Context<'a> {
                 false => text::Look::default().columns,
             },
             verbose,
+            next: true,
         }
     }
 

@@ -7,6 +7,7 @@ use super::tail::Lengths;
 use super::{Code, Context};
 use crate::engine::{self, Ask, Options, Plan, Stores};
 use crate::error::{Error, Result};
+use crate::report::text;
 use crate::store::{Address, registry};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -73,6 +74,11 @@ async fn inside(folder: &Path, args: &Demo, context: &Context<'_>) -> Result<Cod
     let before = Lengths::of(&options.home);
     let handle = engine::start(plan, stores, options).await?;
     let report = watch(handle, &before, &own, &args.drive).await?;
-    show(&report, &own, &args.drive)?;
+    let look = text::Look {
+        // Nothing can be typed about a run whose folder is about to go.
+        next: args.keep.is_some(),
+        ..own.look(args.drive.verbose)
+    };
+    show(&report, &look, &own, &args.drive)?;
     Ok(Code(report.outcome.exit_code()))
 }

@@ -25,7 +25,7 @@ pub async fn drive(
     drive: &Drive,
 ) -> Result<Code> {
     let report = watch(handle, before, context, drive).await?;
-    show(&report, context, drive)?;
+    show(&report, &context.look(drive.verbose), context, drive)?;
     hints(&report, context, drive);
     keep::tidy(context);
     Ok(Code(report.outcome.exit_code()))
@@ -127,13 +127,18 @@ fn put_question(review: &Review, context: &Context<'_>) -> Option<JoinHandle<boo
 }
 
 /// The report as data, and in one line as words.
-pub fn show(report: &Report, context: &Context<'_>, drive: &Drive) -> Result<()> {
+pub fn show(
+    report: &Report,
+    look: &text::Look,
+    context: &Context<'_>,
+    drive: &Drive,
+) -> Result<()> {
     let out = context.out;
     if drive.json.json {
         return out.json(report);
     }
     if !drive.events {
-        out.data(&text::render(report, &context.look(drive.verbose)));
+        out.data(&text::render(report, look));
     }
     let mark = match report.outcome {
         Outcome::Done | Outcome::DryRun => Mark::Good,

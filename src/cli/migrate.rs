@@ -175,21 +175,21 @@ fn save(plan: &Plan, path: &Path, context: &Context<'_>) -> Result<Code> {
 /// Writes a file that is not there yet, whole or not at all.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
-    let failed = |cause| Error::io("write", path, cause);
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = match options.write(true).create_new(true).open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("{} is there already", path.display()),
+            )
+            .remedy("Choose another name, or remove that file."));
+        }
+        Err(cause) => return Err(Error::io("write", path, cause)),
     };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(()),
-        Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("{} is there already", path.display()),
-        )
-        .remedy("Choose another name, or remove that file.")),
-        Err(e) => Err(failed(e.error)),
-    }
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|cause| {
+        let _ = std::fs::remove_file(path);
+        Error::io("write", path, cause)
+    })
 }

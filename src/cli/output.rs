@@ -143,9 +143,7 @@ impl Output {
 
     /// Prints one JSON document.
     pub fn json<T: serde::Serialize>(&self, document: &T) -> Result<()> {
-        let text = serde_json::to_string_pretty(document)
-            .map_err(|e| Error::internal("cannot write JSON").because(e))?;
-        self.data(&(text + "\n"));
+        self.data(&crate::report::json::document(document)?);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::table::Table;
 use super::{Code, Context};
 use crate::engine::{Plan, RunFolder, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{Outcome, Report, html, markdown, text, words};
+use crate::report::{Outcome, Report, html, json, markdown, text, words};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -266,15 +266,15 @@ fn render(report: &Report, args: &ReportArgs, context: &Context<'_>) -> Result<S
     Ok(match args.format {
         Format::Text => {
             let look = match args.output {
-                None => context.look(false),
-                Some(_) => text::Look::default(),
+                None => context.look(args.verbose),
+                Some(_) => text::Look {
+                    verbose: args.verbose,
+                    ..text::Look::default()
+                },
             };
             text::render(report, &look)
         }
-        Format::Json => {
-            let json = serde_json::to_string_pretty(report);
-            json.map_err(|e| Error::internal("cannot write JSON").because(e))? + "\n"
-        }
+        Format::Json => json::render(report)?,
         Format::Markdown => markdown::render(report),
         Format::Html => html::render(report),
     })

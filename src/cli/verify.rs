@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// `verify`.
 pub async fn verify(args: &Verify, context: &Context<'_>) -> Result<Code> {
     if let (Some(first), Some(second)) = (&args.first, &args.second) {
-        return compare(first, second, args.json.json, false, context).await;
+        return compare(first, second, args.json.json, args.verbose, context).await;
     }
     let run = choose(args.first.as_deref(), context, "verified", |run| {
         let ended = run.status()?;
@@ -34,7 +34,7 @@ pub async fn verify(args: &Verify, context: &Context<'_>) -> Result<Code> {
         &verification,
         (&left, &name),
         args.json.json,
-        false,
+        args.verbose,
         context,
     )
 }

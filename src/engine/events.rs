@@ -193,10 +193,10 @@ impl Inner {
         };
         if write
             && let Some(file) = &mut self.file
-            && let Ok(mut line) = serde_json::to_vec(&stamped)
+            && let Ok(mut line) = crate::report::json::line(&stamped)
         {
-            line.push(b'\n');
-            let _ = file.write_all(&line);
+            line.push('\n');
+            let _ = file.write_all(line.as_bytes());
         }
         self.state.apply(&stamped);
         self.watch.send_replace(self.state.clone());

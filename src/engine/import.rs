@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Bytes of records in a batch, at most; a larger record travels alone.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 2 << 20;
 
 /// Times that a lost connection is opened again, and that a conflict is looked at anew.
 const ATTEMPTS: u32 = 6;

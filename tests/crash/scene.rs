@@ -91,7 +91,6 @@ impl Scene {
             .env_clear()
             .env("HOME", self.dir.path())
             .env("MEMFERRY_STATE_DIR", self.path("state"))
-            .env("MEMFERRY_CONFIG_DIR", self.path("config"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -57,7 +57,6 @@ impl Bench {
             .env_clear()
             .env("HOME", self.0.path())
             .env("MEMFERRY_STATE_DIR", self.at("state"))
-            .env("MEMFERRY_CONFIG_DIR", self.at("config"))
             .stdin(Stdio::null())
             .output()
             .unwrap();

@@ -191,6 +191,9 @@ pub struct Verify {
     /// The store to compare with
     #[arg(value_name = "STORE")]
     pub second: Option<String>,
+    /// Show every difference, field by field
+    #[arg(long, short)]
+    pub verbose: bool,
     /// As JSON.
     #[command(flatten)]
     pub json: Json,
@@ -257,6 +260,9 @@ pub struct Report {
     /// Its form: text, json, markdown or html
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     pub format: Format,
+    /// As text, show every difference, field by field
+    #[arg(long, short)]
+    pub verbose: bool,
     /// Write it to a new file
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,

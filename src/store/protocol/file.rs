@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Longest name of a file, in bytes, on the file systems in use.
-const MAX_NAME: usize = 255;
+pub const MAX_NAME: usize = 255;
 
 /// Runs blocking work on a thread for it.
 pub async fn blocking<T: Send + 'static>(
@@ -177,7 +177,15 @@ pub fn stamp(path: &Path) -> Result<Option<(u64, i128)>> {
                 nanoseconds + i128::from(meta.mtime_nsec()),
             )))
         }
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        // Nothing can be there under a name that is too long.
+        Err(cause)
+            if matches!(
+                cause.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename
+            ) =>
+        {
+            Ok(None)
+        }
         Err(cause) => Err(Error::io("look at", path, cause)),
     }
 }
