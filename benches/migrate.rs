@@ -6,6 +6,8 @@
 //! three such files is needed) and prints a table. Times are wall clock; memory is the
 //! peak resident set. Nothing here asserts: a loaded machine is not a fault.
 
+#![allow(clippy::expect_used)]
+
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

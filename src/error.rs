@@ -118,6 +118,10 @@ impl Error {
                 ErrorKind::Denied,
                 Some("Check who owns the file and its folder, and their permissions."),
             ),
+            Io::NotADirectory => (
+                ErrorKind::Io,
+                Some("A part of that path is a file, not a folder; check it."),
+            ),
             Io::StorageFull | Io::QuotaExceeded => (
                 ErrorKind::Full,
                 Some("Free some room there, or choose another folder."),

@@ -4,10 +4,14 @@
 //! - [`model`]: what moves.
 //! - [`store`]: what it moves between.
 //! - [`mapping`]: foreign shapes to memories.
+//! - [`cli`]: the command line.
+//! - [`config`]: defaults, saved stores, secrets, paths.
 //! - [`error`]: the one error type.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod mapping;

@@ -136,7 +136,11 @@ async fn write(
         (Ok(()), Ok(content)) => read_back(path.to_owned(), content).await,
         (Err(e), Ok(_)) | (_, Err(e)) => Err(e),
     };
-    if made.is_err() {
+    // A file that was there before is somebody's.
+    if made
+        .as_ref()
+        .is_err_and(|e| e.kind() != ErrorKind::AlreadyExists)
+    {
         let _ = std::fs::remove_file(path);
     }
     made

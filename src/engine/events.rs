@@ -217,10 +217,10 @@ impl Inner {
         };
         if write
             && let Some(file) = &mut self.file
-            && let Ok(mut line) = serde_json::to_vec(&stamped)
+            && let Ok(mut line) = crate::report::json::line(&stamped)
         {
-            line.push(b'\n');
-            let _ = file.write_all(&line);
+            line.push('\n');
+            let _ = file.write_all(line.as_bytes());
         }
         self.watch.send_modify(|state| state.apply(&stamped));
     }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Bytes of records in a batch, at most; a larger record travels alone.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 2 << 20;
 
 /// Times that a batch is written anew: after an answer that did not come, or a conflict.
 const ATTEMPTS: u32 = 8;

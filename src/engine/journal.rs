@@ -206,8 +206,8 @@ fn read_undo(bytes: &mut &[u8]) -> Option<Undo> {
     };
     let had = take(bytes, 1)?[0] == 1;
     let length = u32::from_be_bytes(take(bytes, 4)?.try_into().ok()?);
-    let line = take(bytes, length as usize)?.strip_suffix(b"\n")?;
-    let record = line::decode(line).ok()?;
+    let line = take(bytes, length as usize)?;
+    let record = line::decode(line.strip_suffix(b"\n")?).ok()?;
     Some(Undo {
         kind: record.kind(),
         key: record.key().clone(),

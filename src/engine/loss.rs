@@ -5,6 +5,7 @@
 use crate::model::equal::NULL_IS_ABSENT;
 use crate::model::json::MAX_DEPTH;
 use crate::model::memory::{self};
+use crate::model::time::Instant;
 use crate::model::{Canon, Key, Map, Node, Properties, Record, Relationship, Row, Text, Value};
 use crate::report::Loss;
 use crate::store::{Capabilities, Ids, Labels};
@@ -147,7 +148,10 @@ impl Fit {
             Record::Relationship(_) => true,
         };
         if self.holds_all && (one_label || self.to.labels == Labels::Any) {
-            return Fitted::AsIs;
+            return match record {
+                Record::Relationship(r) if !self.to.any_times => fit_times(r, forecast),
+                _ => Fitted::AsIs,
+            };
         }
         match record {
             Record::Node(node) => self.fit_node(node, canon, forecast),
@@ -228,6 +232,11 @@ impl Fit {
         };
         new.properties = properties;
         new.row = self.fit_row(&old.row, forecast);
+        if !self.to.any_times
+            && let Fitted::Changed(timed) = fit_times(&new, forecast)
+        {
+            return Fitted::Changed(timed);
+        }
         Fitted::Changed(Box::new(Record::Relationship(new)))
     }
 
@@ -401,5 +410,110 @@ impl Fit {
             }
             *text = Text::from_bytes(out);
         }
+    }
+}
+
+/// Where a relationship says nothing of when it was made.
+const NO_TIME: &str = "1970-01-01 00:00:00";
+
+/// Gives a relationship the times that the target must have: those it lacks, or has in
+/// another form, from its `created_at`.
+fn fit_times(old: &Relationship, forecast: &mut Forecast) -> Fitted {
+    let row = &old.row;
+    // What stood in such a column fits into one.
+    let fits = |column: &Option<Value>| column.as_ref().is_some_and(|v| *v != Value::Null);
+    if fits(&row.valid_from) && fits(&row.recorded_at) {
+        return Fitted::AsIs;
+    }
+    let map = old.properties.map();
+    let property = |name: &str| {
+        let value = map.as_deref()?.get(name)?;
+        let is_time = match value {
+            Value::Int(_) => true,
+            Value::Text(text) => text.as_str().and_then(Instant::parse).is_some(),
+            _ => false,
+        };
+        is_time.then(|| value.clone())
+    };
+    let mut new_row = row.clone();
+    let mut made = false;
+    for (name, column) in [
+        ("valid_from", &mut new_row.valid_from),
+        ("recorded_at", &mut new_row.recorded_at),
+    ] {
+        if !fits(column) && (column.is_some() || property(name).is_none()) {
+            let time = property("created_at").unwrap_or_else(|| Value::text(NO_TIME));
+            *column = Some(time);
+            made = true;
+        }
+    }
+    if !made {
+        return Fitted::AsIs;
+    }
+    forecast.lose(
+        "relationship:times",
+        "relationships that do not say when they hold get the time they were made, or 1970",
+        &old.key,
+    );
+    Fitted::Changed(Box::new(Record::Relationship(Relationship {
+        row: new_row,
+        ..old.clone()
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(map: &[(&str, Value)], row: Row) -> Option<(Value, Value)> {
+        let pairs = map.iter().map(|(k, v)| ((*k).into(), v.clone())).collect();
+        let relationship = Relationship {
+            key: Key::text("r"),
+            from: Key::text("a"),
+            to: Key::text("b"),
+            rel_type: "SOLVES".into(),
+            properties: Properties::Typed(Map::from_pairs(pairs)),
+            row,
+        };
+        let to = Capabilities {
+            any_times: false,
+            ..Capabilities::EVERYTHING
+        };
+        let mut forecast = Forecast::default();
+        let record = Record::Relationship(relationship);
+        let fitted = Fit::new(to).fit(&record, &Canon::new(), &mut forecast);
+        let told = !forecast.losses(&BTreeSet::new()).is_empty();
+        match fitted {
+            Fitted::Changed(new) => {
+                let row = new.row();
+                assert!(told, "a loss is named");
+                Some((row.valid_from.clone()?, row.recorded_at.clone()?))
+            }
+            _ => {
+                assert!(!told);
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn times_that_a_target_must_have_are_made_and_named() {
+        let time = || Value::text("2024-03-01T12:00:00Z");
+        let both = [("valid_from", time()), ("recorded_at", Value::Int(5))];
+        assert_eq!(made(&both, Row::default()), None);
+        let column = Row {
+            valid_from: Some(Value::text("whatever")),
+            recorded_at: Some(Value::Float(1.5)),
+            ..Row::default()
+        };
+        assert_eq!(made(&[], column), None, "came from such a column");
+        let none = Value::text(NO_TIME);
+        assert_eq!(made(&[], Row::default()), Some((none.clone(), none)));
+        let odd = [
+            ("created_at", time()),
+            ("valid_from", Value::text("2024")),
+            ("recorded_at", Value::Null),
+        ];
+        assert_eq!(made(&odd, Row::default()), Some((time(), time())));
     }
 }

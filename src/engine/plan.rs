@@ -258,9 +258,9 @@ impl Plan {
         struct Version {
             version: Option<u32>,
         }
-        let version: Version = toml::from_str(text).map_err(not_a_plan)?;
+        let version: Version = toml::from_str(text).map_err(|e| not_a_plan(text, e))?;
         match version.version {
-            Some(VERSION) => toml::from_str(text).map_err(not_a_plan),
+            Some(VERSION) => toml::from_str(text).map_err(|e| not_a_plan(text, e)),
             Some(newer) => Err(Error::new(
                 ErrorKind::UnknownLayout,
                 format!("the plan has version {newer}; this memferry reads version {VERSION}"),
@@ -293,11 +293,16 @@ impl Plan {
     }
 }
 
-fn not_a_plan(error: toml::de::Error) -> Error {
-    let at = error.to_string();
+fn not_a_plan(text: &str, error: toml::de::Error) -> Error {
+    let at = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = 1 + text.as_bytes()[..at]
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count();
+    let what = error.message().trim().replace('\n', " ");
     Error::new(
         ErrorKind::Usage,
-        format!("this is not a plan: {}", at.trim()),
+        format!("this is not a plan: line {line}: {what}"),
     )
     .remedy("Compare it with one that --save-plan wrote.")
 }

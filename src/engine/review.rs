@@ -52,6 +52,13 @@ impl Review {
         self.changed.total() > 0
     }
 
+    /// The target's name, which a person types to have something overwritten: the last
+    /// part of its address, a file's or a graph's.
+    pub fn target_name(&self) -> &str {
+        let last = self.target.rsplit(['/', ':']).find(|part| !part.is_empty());
+        last.unwrap_or(&self.target)
+    }
+
     /// Whether there is nothing to write.
     pub fn nothing_to_do(&self) -> bool {
         self.added.total() + self.changed.total() == 0
@@ -104,4 +111,26 @@ pub struct Conflict {
     pub replaced: bool,
     /// The fields that differ: name, the target's value, the source's.
     pub fields: Vec<crate::report::Field>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_has_a_short_name() {
+        let name = |target: &str| {
+            let target = target.to_owned();
+            let review = Review {
+                target,
+                ..Review::default()
+            };
+            review.target_name().to_owned()
+        };
+        assert_eq!(name("sqlite:/a/memory.db"), "memory.db");
+        assert_eq!(name("sqlite:memory.db"), "memory.db");
+        assert_eq!(name("falkordb://localhost:6379/graph"), "graph");
+        assert_eq!(name("markdown:/a/notes/"), "notes");
+        assert_eq!(name("/"), "/");
+    }
 }

@@ -1,4 +1,4 @@
-//! Sorting more small entries than fit in memory: runs of 8 MiB are sorted, written
+//! Sorting more small entries than fit in memory: runs of 4 MiB are sorted, written
 //! to an unnamed file and merged while they are read.
 
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes that are sorted in memory at a time.
-const RUN_BYTES: usize = 8 << 20;
+const RUN_BYTES: usize = 4 << 20;
 
 /// Bytes read at once from each run while merging, at most.
 const READ_BYTES: usize = 256 << 10;

@@ -460,7 +460,7 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(1000))]
         #[test]
         fn reads_back_exactly_and_fits(map in any_map(), to in any_capabilities()) {
             match encode(&map, &to) {

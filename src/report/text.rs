@@ -19,6 +19,8 @@ pub struct Look {
     pub columns: usize,
     /// Whether to show every difference that was kept, field by field.
     pub verbose: bool,
+    /// Whether to say what can be typed now.
+    pub next: bool,
 }
 
 impl Default for Look {
@@ -28,6 +30,7 @@ impl Default for Look {
             colour: false,
             columns: 100,
             verbose: false,
+            next: true,
         }
     }
 }
@@ -59,7 +62,7 @@ fn draw(page: &Page<'_>, look: &Look) -> String {
         },
     };
     pen.headline(page);
-    for section in &page.sections {
+    for section in page.sections.iter().filter(|s| look.next || s.id != "next") {
         pen.section(section);
     }
     pen.out

@@ -73,12 +73,29 @@ impl Address {
             Some(descriptor) => Self::new(descriptor).set("path", text),
             None => {
                 let kinds: Vec<_> = registry::STORES.iter().map(|d| d.kind).collect();
-                Err(
-                    usage(format!("{text:?} does not say which kind of store it is")).remedy(
-                        format!("Write KIND:PATH, with one of {}.", kinds.join(", ")),
-                    ),
-                )
+                Err(usage(format!(
+                    "{:?} does not say which kind of store it is",
+                    without_login(text)
+                ))
+                .remedy(format!(
+                    "Write KIND:PATH, with one of {}.",
+                    kinds.join(", ")
+                )))
             }
+        }
+    }
+
+    /// Reads the URI of a server whose kind is known, since kinds share schemes.
+    pub fn parse_as(descriptor: &'static Descriptor, uri: &str) -> Result<Self> {
+        let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
+        match scheme.filter(|s| descriptor.schemes.contains(s)) {
+            Some(scheme) => Self::parse_url(descriptor, scheme, &uri[scheme.len() + 1..]),
+            None => Err(
+                usage(format!("that is no URI of {}", descriptor.title)).remedy(format!(
+                    "It begins with one of {}.",
+                    descriptor.schemes.join("://, ") + "://"
+                )),
+            ),
         }
     }
 
@@ -235,6 +252,14 @@ impl fmt::Display for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({self})")
+    }
+}
+
+/// A text that may be a URL, for an error message: its login may hold a password.
+fn without_login(text: &str) -> String {
+    match text.split_once("://").zip(text.rsplit_once('@')) {
+        Some(((scheme, _), (_, host))) => format!("{scheme}://…@{host}"),
+        None => text.to_owned(),
     }
 }
 

@@ -132,10 +132,10 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// What the engine asks for: pages of at most 1 MiB.
+    /// What the engine asks for: pages of at most 512 KiB.
     pub const PAGE: Limit = Limit {
-        rows: 2_000,
-        bytes: 1 << 20,
+        rows: 1_000,
+        bytes: 512 << 10,
     };
 }
 

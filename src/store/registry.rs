@@ -1,11 +1,16 @@
 //! Every kind of store, one line each.
 
-use super::{Address, Descriptor, Store, archive, json, reference, sqlite};
+use super::{Address, Descriptor, Store, archive, json, markdown, reference, sqlite};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 /// All kinds, in the order people see them.
-pub static STORES: &[&Descriptor] = &[&sqlite::DESCRIPTOR, &archive::DESCRIPTOR, &json::DESCRIPTOR];
+pub static STORES: &[&Descriptor] = &[
+    &sqlite::DESCRIPTOR,
+    &archive::DESCRIPTOR,
+    &json::DESCRIPTOR,
+    &markdown::DESCRIPTOR,
+];
 
 /// The kind with that name or scheme. The reference store is found only by a process
 /// that made a place of it, and is never listed.

@@ -6,22 +6,29 @@ use memferry::store::{Applied, WriteMode};
 use std::time::Duration;
 
 behaviors! { "ending";
-    unpublished: a_dropped_writer_leaves_the_target_as_it_was,
+    always:
+        a_writer_can_be_opened_after_one_was_dropped,
+        a_writer_can_be_opened_after_one_was_abandoned,
+        a_run_succeeds_after_one_was_killed,
+        a_published_writer_dropped_keeps_what_it_wrote,
+        abandoning_after_publishing_keeps_what_was_written;
+    journal:
+        a_cancelled_run_goes_on_behind_its_last_batch,
+        a_killed_run_goes_on_behind_its_last_batch,
+        an_abandoned_journal_keeps_what_was_acknowledged;
+    target_unpublished:
+        a_dropped_writer_leaves_the_target_as_it_was,
         a_writer_dropped_after_complete_leaves_the_target_as_it_was,
         a_call_cancelled_half_way_leaves_the_target_as_it_was,
         an_abandoned_writer_leaves_nothing_at_all,
         a_killed_run_leaves_the_target_as_it_was;
-    always: a_writer_can_be_opened_after_one_was_dropped,
-        a_writer_can_be_opened_after_one_was_abandoned,
-        a_run_succeeds_after_one_was_killed, discarding_what_is_not_there_is_no_error,
-        a_published_writer_dropped_keeps_what_it_wrote,
-        abandoning_after_publishing_keeps_what_was_written;
-    aside: discarding_removes_what_a_killed_run_left,
-        discarding_leaves_everything_else, discarding_is_for_that_run_only,
+    target:
+        discarding_what_is_not_there_is_no_error;
+    target_aside:
+        discarding_removes_what_a_killed_run_left,
+        discarding_leaves_everything_else,
+        discarding_is_for_that_run_only,
         discarding_after_publishing_keeps_the_store;
-    journal: a_cancelled_run_goes_on_behind_its_last_batch,
-        a_killed_run_goes_on_behind_its_last_batch,
-        an_abandoned_journal_keeps_what_was_acknowledged;
 }
 
 async fn a_dropped_writer_leaves_the_target_as_it_was(subject: S) {

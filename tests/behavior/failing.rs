@@ -14,12 +14,22 @@ use std::path::Path;
 use std::time::Duration;
 
 behaviors! { "failing";
-    absent: what_is_not_there_is_not_found;
-    absent_file: a_folder_is_refused, garbage_is_refused, a_pipe_is_refused_without_waiting,
-        a_link_to_itself_is_refused, a_file_that_may_not_be_read_is_denied,
-        a_folder_that_may_not_be_written_is_denied, what_is_cut_short_is_noticed,
-        flipped_bytes_do_no_harm, a_path_below_a_file_is_refused, a_device_is_refused;
-    always: a_failed_look_leaves_a_usable_store;
+    absent:
+        what_is_not_there_is_not_found;
+    absent_file:
+        a_folder_is_refused,
+        garbage_is_refused,
+        a_pipe_is_refused_without_waiting,
+        a_link_to_itself_is_refused,
+        a_file_that_may_not_be_read_is_denied,
+        what_is_cut_short_is_noticed,
+        flipped_bytes_do_no_harm,
+        a_path_below_a_file_is_refused,
+        a_device_is_refused;
+    always:
+        a_failed_look_leaves_a_usable_store;
+    target_absent_file:
+        a_folder_that_may_not_be_written_is_denied;
 }
 
 async fn read_error(store: &dyn Store) -> Error {

@@ -6,15 +6,24 @@ use memferry::model::Kind;
 use memferry::store::{Consistency, Limit, Store};
 
 behaviors! { "looking";
-    always: leaves_no_trace_where_it_was_written, leaves_no_trace_on_a_fresh_place,
-        a_store_opened_twice_is_the_same, describes_what_is_there,
-        fingerprint_stays_until_something_is_written, fingerprint_changes_when_it_comes_to_be,
-        preparing_says_the_mode_and_changes_nothing, preparing_says_whether_it_is_empty,
-        capabilities_fit_together;
-    absent: a_fresh_place_does_not_exist;
-    changeable: fingerprint_changes_with_every_kind_of_write,
+    always:
+        leaves_no_trace_where_it_was_written,
+        leaves_no_trace_on_a_fresh_place,
+        a_store_opened_twice_is_the_same,
+        describes_what_is_there,
+        fingerprint_stays_until_something_is_written,
+        preparing_says_whether_it_is_empty;
+    changeable:
+        fingerprint_changes_with_every_kind_of_write,
         a_batch_that_is_already_made_changes_nothing;
-    unpublished: fingerprint_stays_when_a_write_is_abandoned;
+    target:
+        preparing_says_the_mode_and_changes_nothing,
+        capabilities_fit_together,
+        fingerprint_changes_when_it_comes_to_be;
+    target_absent:
+        a_fresh_place_does_not_exist;
+    target_unpublished:
+        fingerprint_stays_when_a_write_is_abandoned;
 }
 
 async fn look_in_every_way(store: &dyn Store) {

@@ -8,13 +8,22 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 behaviors! { "naming";
-    always: an_address_printed_and_read_again_is_the_same_store, two_places_have_two_identities,
-        an_address_lacking_what_it_needs_is_refused, an_unknown_setting_is_refused,
+    always:
+        an_address_printed_and_read_again_is_the_same_store;
+    is_file:
+        a_hostile_file_name_works,
+        a_relative_path_works,
+        the_longest_name_works;
+    has_secret:
+        secrets_are_never_printed;
+    target:
+        two_places_have_two_identities,
+        an_address_lacking_what_it_needs_is_refused,
+        an_unknown_setting_is_refused,
         an_opened_store_has_done_nothing;
-    is_file: identity_is_the_same_through_every_spelling,
-        identity_of_what_is_not_there_is_the_same_through_every_spelling,
-        a_hostile_file_name_works, a_relative_path_works, the_longest_name_works;
-    has_secret: secrets_are_never_printed;
+    target_file:
+        identity_is_the_same_through_every_spelling,
+        identity_of_what_is_not_there_is_the_same_through_every_spelling;
 }
 
 async fn an_address_printed_and_read_again_is_the_same_store(subject: S) {

@@ -7,12 +7,21 @@ use memferry::store::Applied;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 
 behaviors! { "publishing";
-    aside: publishing_never_replaces_what_appeared_meanwhile,
-        a_refused_publish_can_be_cleaned_up, nothing_is_seen_before_publishing;
-    absent_file: publishing_never_replaces_a_folder, publishing_never_replaces_a_dangling_link,
-        a_missing_folder_is_refused, a_new_file_is_as_open_as_others_here, what_is_not_published_is_private,
-        nothing_is_left_beside_a_published_file;
-    always: publishing_is_durable_across_opening_again;
+    one_way:
+        reading_is_refused_in_plain_words;
+    always:
+        publishing_is_durable_across_opening_again;
+    target_aside:
+        publishing_never_replaces_what_appeared_meanwhile,
+        a_refused_publish_can_be_cleaned_up,
+        nothing_is_seen_before_publishing;
+    target_absent_file:
+        publishing_never_replaces_a_folder,
+        publishing_never_replaces_a_dangling_link,
+        a_missing_folder_is_refused,
+        nothing_is_left_beside_a_published_file,
+        a_new_file_is_as_open_as_others_here,
+        what_is_not_published_is_private;
 }
 
 async fn publishing_never_replaces_what_appeared_meanwhile(subject: S) {
@@ -111,7 +120,7 @@ async fn a_new_file_is_as_open_as_others_here(subject: S) {
     std::fs::write(&other, "").unwrap();
     let [mode, usual] = [path, &other].map(|p| std::fs::metadata(p).unwrap().mode());
     assert_eq!(
-        mode & !usual & 0o777,
+        mode & !usual & 0o666,
         0,
         "{mode:o} where {usual:o} is usual"
     );
@@ -159,4 +168,15 @@ async fn publishing_is_durable_across_opening_again(subject: S) {
         }
     }
     look(&*site.store()).await.assert_same(&expected);
+}
+
+async fn reading_is_refused_in_plain_words(subject: S) {
+    let site = filled(&*subject).await;
+    assert!(site.store().describe().await.unwrap().exists);
+    let before = site.trace();
+    let how = memferry::store::Consistency::InPlace;
+    let error = site.store().snapshot(how).await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.what_to_do().is_some() && !error.is_temporary());
+    assert_eq!(site.trace(), before);
 }

@@ -128,6 +128,7 @@ fn edge(holds: &'static Capabilities) -> BoxedStrategy<(Relationship, usize, usi
 fn own_id(mut properties: Properties, key: &Key) -> Properties {
     if let (Properties::Typed(map), Key::Id(id)) = (&mut properties, key)
         && map.remove("id").is_some()
+        && matches!(id, Value::Text(_))
     {
         map.insert("id", id.clone());
     }

@@ -47,6 +47,12 @@ pub fn all() -> Vec<Behavior> {
     ));
     all.push(Behavior::new(
         "roundtrip",
+        "the_writer_shows_all_fixtures",
+        when::always,
+        shown,
+    ));
+    all.push(Behavior::new(
+        "roundtrip",
         "copied_twice_is_the_same",
         when::always,
         copied,
@@ -98,6 +104,25 @@ async fn together(subject: S) {
     assert!(all.len() >= 10);
     write(&*site.store(), &all).await;
     look(&*site.store()).await.assert_same(&before.with(&all));
+}
+
+/// What verification reads before anything is published.
+async fn shown(subject: S) {
+    let site = subject.site().await;
+    let before = look(&*site.store()).await;
+    let store = site.store();
+    let mut writer = writer(&*store).await;
+    let all = held(&subject);
+    apply_all(&mut *writer, &all, 500).await;
+    writer.complete().await.unwrap();
+    let mut snapshot = writer.snapshot().await.unwrap();
+    let seen = picture_of(&mut *snapshot).await.unwrap();
+    seen.assert_same(&before.with(&all));
+    let counted = snapshot.counts().await.unwrap().total();
+    assert_eq!(counted as usize, seen.records.len());
+    snapshot.finish().await.unwrap();
+    drop(snapshot);
+    writer.abandon().await.unwrap();
 }
 
 /// What was read, written again: nothing is lost by going round twice.

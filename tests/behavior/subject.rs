@@ -70,20 +70,46 @@ pub trait Site: Send + Sync {
     async fn killed_while_writing(&self, run: &str, mode: WriteMode, records: usize);
 }
 
-/// When a behaviour applies.
+/// When a behaviour applies. `target…` is for those that need not read what was
+/// published, which some stores cannot.
 pub mod when {
     use super::*;
 
-    pub fn always(_: &dyn Subject) -> bool {
+    pub fn target(_: &dyn Subject) -> bool {
         true
     }
 
-    pub fn is_file(subject: &dyn Subject) -> bool {
+    pub fn target_file(subject: &dyn Subject) -> bool {
         subject.descriptor().shape == Shape::File
     }
 
-    pub fn absent(subject: &dyn Subject) -> bool {
+    pub fn target_absent(subject: &dyn Subject) -> bool {
         !subject.exists()
+    }
+
+    pub fn target_absent_file(subject: &dyn Subject) -> bool {
+        target_file(subject) && target_absent(subject)
+    }
+
+    pub fn target_aside(subject: &dyn Subject) -> bool {
+        subject.mode() == WriteMode::Aside
+    }
+
+    /// What is not published can be taken back.
+    pub fn target_unpublished(subject: &dyn Subject) -> bool {
+        subject.mode() != WriteMode::Journal
+    }
+
+    pub fn always(subject: &dyn Subject) -> bool {
+        subject.descriptor().source
+    }
+
+    pub fn is_file(subject: &dyn Subject) -> bool {
+        always(subject) && target_file(subject)
+    }
+
+    pub fn absent(subject: &dyn Subject) -> bool {
+        always(subject) && target_absent(subject)
     }
 
     pub fn absent_file(subject: &dyn Subject) -> bool {
@@ -91,26 +117,29 @@ pub mod when {
     }
 
     pub fn aside(subject: &dyn Subject) -> bool {
-        subject.mode() == WriteMode::Aside
+        always(subject) && target_aside(subject)
+    }
+
+    pub fn unpublished(subject: &dyn Subject) -> bool {
+        always(subject) && target_unpublished(subject)
     }
 
     pub fn transaction(subject: &dyn Subject) -> bool {
-        subject.mode() == WriteMode::Transaction
+        always(subject) && subject.mode() == WriteMode::Transaction
     }
 
     pub fn journal(subject: &dyn Subject) -> bool {
-        subject.mode() == WriteMode::Journal
-    }
-
-    /// What is not published can be taken back.
-    pub fn unpublished(subject: &dyn Subject) -> bool {
-        !journal(subject)
+        always(subject) && subject.mode() == WriteMode::Journal
     }
 
     /// Published, it can be written to again.
     pub fn changeable(subject: &dyn Subject) -> bool {
         let modes = subject.holds().modes;
-        modes.iter().any(|mode| *mode != WriteMode::Aside)
+        always(subject) && modes.iter().any(|mode| *mode != WriteMode::Aside)
+    }
+
+    pub fn one_way(subject: &dyn Subject) -> bool {
+        !subject.descriptor().source
     }
 
     pub fn has_secret(subject: &dyn Subject) -> bool {

@@ -25,12 +25,13 @@ pub fn all() -> Vec<S> {
 }
 
 /// Stores that are files, in the states a run may find them in.
-const FILES: [File; 5] = [
+const FILES: [File; 6] = [
     File::new("sqlite-new", "sqlite", WriteMode::Aside),
     File::new("sqlite-no-bytes", "sqlite", WriteMode::Transaction).before(Before::NoBytes),
     File::new("sqlite-filled", "sqlite", WriteMode::Transaction).before(Before::Filled),
     File::new("archive", "archive", WriteMode::Aside).checksummed(),
     File::new("json", "json", WriteMode::Aside),
+    File::new("markdown", "markdown", WriteMode::Aside),
 ];
 
 fn references() -> [Reference; 5] {
@@ -82,7 +83,8 @@ const POOR: Capabilities = Capabilities {
     modes: &[],
 };
 
-struct Reference {
+/// A place in memory.
+pub struct Reference {
     name: &'static str,
     manners: Manners,
     existing: bool,
@@ -90,7 +92,8 @@ struct Reference {
 }
 
 impl Reference {
-    fn new(name: &'static str, manners: Manners) -> Self {
+    /// With these manners.
+    pub fn new(name: &'static str, manners: Manners) -> Self {
         let place = Place::new(&format!("sample-{}", unique()), manners.clone()).unwrap();
         Self {
             name,
@@ -300,7 +303,11 @@ impl Site for FilePlace {
     }
 
     fn occupy(&self) {
-        std::fs::write(&self.path, "somebody else's").unwrap();
+        let path = match self.path.is_dir() {
+            true => self.path.join("theirs"),
+            false => self.path.clone(),
+        };
+        std::fs::write(path, "somebody else's").unwrap();
     }
 
     async fn killed_while_writing(&self, run: &str, mode: WriteMode, records: usize) {

@@ -8,12 +8,21 @@ use memferry::model::Key;
 use memferry::store::{Applied, Change, Fingerprint, Writer};
 
 behaviors! { "undoing";
-    always: the_inverse_of_a_batch_restores_everything,
-        the_inverse_twice_is_the_same_as_once, undo_names_exactly_what_changed_since,
-        batches_are_undone_from_the_last_to_the_first, removing_what_is_not_there_is_no_success;
-    changeable: undo_works_after_the_run_has_ended, undo_after_the_run_refuses_what_others_changed;
-    aside: what_a_run_published_can_be_removed,
-        removing_refuses_when_somebody_wrote_since, removing_leaves_the_neighbours;
+    changeable:
+        undo_works_after_the_run_has_ended,
+        undo_after_the_run_refuses_what_others_changed;
+    aside:
+        what_a_run_published_can_be_removed;
+    target:
+        removing_what_is_not_there_is_no_success;
+    target_aside:
+        removing_refuses_when_somebody_wrote_since,
+        removing_leaves_the_neighbours;
+    always:
+        the_inverse_of_a_batch_restores_everything,
+        the_inverse_twice_is_the_same_as_once,
+        undo_names_exactly_what_changed_since,
+        batches_are_undone_from_the_last_to_the_first;
 }
 
 /// Applies changes, and gives what undoes them: made from what the store held before.

@@ -8,19 +8,33 @@ use memferry::model::{Key, Kind, Record};
 use memferry::store::{Applied, WriteMode, WriteRequest};
 
 behaviors! { "writing";
-    always: what_is_published_is_there_for_everyone, a_batch_twice_is_the_same_as_once,
-        a_batch_twice_with_changes_is_the_same_as_once, an_overwrite_replaces_the_whole_record,
-        a_removal_removes_only_that, what_is_removed_can_be_added_again, an_empty_batch_is_done,
-        a_run_without_records_publishes, a_large_batch_is_done,
-        finding_keeps_the_order_asked, finding_nothing_is_no_error, finding_many_at_once,
-        finding_sees_what_was_just_written, a_node_and_a_relationship_may_share_an_id,
+    always:
+        what_is_published_is_there_for_everyone,
+        a_batch_twice_is_the_same_as_once,
+        a_batch_twice_with_changes_is_the_same_as_once,
+        an_overwrite_replaces_the_whole_record,
+        a_removal_removes_only_that,
+        what_is_removed_can_be_added_again,
+        a_run_without_records_publishes,
+        a_large_batch_is_done,
+        a_node_and_a_relationship_may_share_an_id,
         a_relationship_can_change_its_ends_and_type,
-        adding_what_is_there_with_other_content_is_a_conflict,
-        changing_what_is_not_there_is_a_conflict, removing_what_changed_is_a_conflict,
-        a_conflict_names_exactly_its_changes, a_conflict_leaves_the_whole_batch_undone,
-        the_wrong_mode_is_refused, the_writer_sees_its_own_writes,
+        a_conflict_leaves_the_whole_batch_undone,
+        the_writer_sees_its_own_writes,
         indexes_do_not_change_content;
-    changeable: a_second_run_goes_on_from_the_first;
+    changeable:
+        a_second_run_goes_on_from_the_first;
+    target:
+        an_empty_batch_is_done,
+        finding_keeps_the_order_asked,
+        finding_nothing_is_no_error,
+        finding_many_at_once,
+        finding_sees_what_was_just_written,
+        adding_what_is_there_with_other_content_is_a_conflict,
+        changing_what_is_not_there_is_a_conflict,
+        removing_what_changed_is_a_conflict,
+        a_conflict_names_exactly_its_changes,
+        the_wrong_mode_is_refused;
 }
 
 async fn what_is_published_is_there_for_everyone(subject: S) {

@@ -8,7 +8,9 @@ mod broken;
 mod support;
 mod writing;
 
-use memferry::model::{Canon, Key, Kind, Map, Properties, Record, Row, Value};
+use memferry::model::{
+    Canon, Key, Kind, Map, Node, Properties, Record, Relationship, Row, Text, Value,
+};
 use memferry::store::{Consistency, Counts, Limit};
 use std::collections::BTreeMap;
 use support::*;
@@ -210,7 +212,7 @@ async fn memorygraph_imports_what_we_write() {
     let notes = memferry::store::json::import_notes(&held).unwrap();
     insta::assert_snapshot!(notes.join("\n"), @r#"
     2 nodes that are no memories stand in the section memferry, which memorygraph ignores
-    2 memories whose id, type, title or content is missing or no Unicode text stand in the section memferry, which memorygraph ignores
+    2 memories whose id, type, title or content is missing, blank or no Unicode text stand in the section memferry, which memorygraph ignores
     123 invalidated relationships stand in the section memferry, which memorygraph ignores
     2 memories will be skipped by memorygraph: an unknown type, no content, or a title that is empty or longer than 200 characters
     3 relationships will be skipped by memorygraph: an unknown type
@@ -228,4 +230,130 @@ async fn memorygraph_imports_what_we_write() {
     memorygraph does not take over recorded_at, valid_from of 336 relationships
     memorygraph does not take over success_rate of 222 relationships
     "#);
+}
+
+/// One good memory among the worst records arrives, and memorygraph can still read its
+/// store afterwards.
+#[tokio::test]
+async fn no_record_makes_memorygraph_refuse_the_file() {
+    let digits = "9".repeat(5_000);
+    let deep = format!("{}1{}", "[".repeat(300), "]".repeat(300));
+    let (open, close) = ("{\\\"d\\\": ", "}");
+    let deep_text = format!("{}1{}", open.repeat(300), close.repeat(300));
+    let good = r#""type": "task", "title": "t", "content": "c""#;
+    let node = |key: Value, properties: String| {
+        Record::Node(Node {
+            key: Key::Id(key),
+            labels: vec!["Memory".into()],
+            properties: Properties::Stored(Value::text(properties)),
+            row: Row::default(),
+        })
+    };
+    let texts = [
+        ("no-title", r#"{"type": "task", "content": "c"}"#.to_owned()),
+        (
+            "null",
+            r#"{"type": null, "title": null, "content": null}"#.to_owned(),
+        ),
+        (
+            "lists",
+            r#"{"type": [], "title": {}, "content": 1}"#.to_owned(),
+        ),
+        (
+            "blank",
+            r#"{"type": "task", "title": " \u001c", "content": "\u2003"}"#.to_owned(),
+        ),
+        (
+            "empty",
+            r#"{"type": "task", "title": "", "content": ""}"#.to_owned(),
+        ),
+        (
+            "half",
+            r#"{"type": "task", "title": "\ud83d", "content": "c"}"#.to_owned(),
+        ),
+        ("context", format!(r#"{{{good}, "context": null}}"#)),
+        (
+            "digits",
+            format!(r#"{{{good}, "usage_count": {digits}, "x": {digits}}}"#),
+        ),
+        (
+            "digits-2",
+            format!(r#"{{{good}, "context_additional_metadata": "{{\"n\": {digits}}}"}}"#),
+        ),
+        (
+            "deep",
+            format!(r#"{{{good}, "tags": {deep}, "context_languages": {deep}}}"#),
+        ),
+        (
+            "deep-2",
+            format!(r#"{{{good}, "context_additional_metadata": "{deep_text}"}}"#),
+        ),
+        (
+            "surrogate-key",
+            format!(r#"{{{good}, "context_additional_metadata": "{{\"\\ud83d\": 1}}"}}"#),
+        ),
+        (
+            "types",
+            format!(
+                r#"{{{good}, "tags": "x", "summary": 5, "importance": "high", "confidence": 7.5, "created_at": 1, "context_visibility": "all", "context_timestamp": "now", "context_user_id": "[]", "context_languages": [1, null]}}"#
+            ),
+        ),
+        (
+            "long-summary",
+            format!(r#"{{{good}, "summary": "{}"}}"#, "s".repeat(501)),
+        ),
+        ("broken", "{".to_owned()),
+    ];
+    let mut held: Vec<Record> = texts
+        .iter()
+        .map(|(id, text)| node(Value::text(*id), text.clone()))
+        .collect();
+    for key in [
+        Value::Null,
+        Value::Bytes(vec![0, 255]),
+        Value::Int(5),
+        Value::text(""),
+        Value::Text(Text::from_bytes(*b"\xED\xA0\xBD")),
+        Value::text("good\0\u{1f600}"),
+    ] {
+        held.push(node(key, format!("{{{good}}}")));
+    }
+    for (from, to) in [("deep", "types"), ("", "deep"), ("nobody", "deep")] {
+        held.push(Record::Relationship(Relationship {
+            key: Key::Id(Value::Null),
+            from: Key::text(from),
+            to: Key::text(to),
+            rel_type: "SOLVES".into(),
+            properties: Properties::Stored(Value::text(format!(
+                r#"{{"strength": "x", "context": [], "evidence_count": -1, "confidence": {digits}}}"#
+            ))),
+            row: Row::default(),
+        }));
+    }
+    let mut number = 0;
+    for record in &mut held {
+        if let Record::Relationship(r) = record {
+            number += 1;
+            r.key = Key::Id(Value::Int(number));
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.json");
+    write(&path, &held).await;
+    let (read, unreadable) = records(&path).await;
+    assert_eq!(unreadable, []);
+    assert_equal(&held, &read);
+
+    let db = folder.path().join("imported.db");
+    let input = path.to_str().unwrap();
+    let said = memorygraph(&db, &["import", "--format", "json", "--input", input]);
+    assert!(
+        said.contains("Imported: 9 memories, 1 relationships"),
+        "{said}"
+    );
+    let again = folder.path().join("again.json");
+    let output = again.to_str().unwrap();
+    memorygraph(&db, &["export", "--format", "json", "--output", output]);
+    let counts = support::open(&again).describe().await.unwrap().counts;
+    assert_eq!(counts.unwrap().memories, 9);
 }

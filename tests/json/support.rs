@@ -1,4 +1,6 @@
-//! What the tests of the JSON store share.
+//! What the tests of the JSON and the Markdown store share.
+
+#![allow(dead_code)]
 
 use memferry::model::{
     Canon, Key, Kind, Map, Node, Properties, Record, Relationship, Row, Text, Value, json,
@@ -27,7 +29,11 @@ pub fn fixture(name: &str) -> PathBuf {
 }
 
 pub fn open(path: &Path) -> Arc<dyn Store> {
-    let descriptor = registry::find("json").unwrap();
+    open_as("json", path)
+}
+
+pub fn open_as(kind: &str, path: &Path) -> Arc<dyn Store> {
+    let descriptor = registry::find(kind).unwrap();
     registry::open(&Address::file(descriptor, path).unwrap()).unwrap()
 }
 
@@ -159,7 +165,11 @@ pub fn batches(records: &[Record]) -> Vec<Batch> {
 
 /// Writes records to a new file and publishes it.
 pub async fn write(path: &Path, records: &[Record]) {
-    let store = open(path);
+    write_as("json", path, records).await;
+}
+
+pub async fn write_as(kind: &str, path: &Path, records: &[Record]) {
+    let store = open_as(kind, path);
     assert_eq!(store.prepare().await.unwrap().mode, WriteMode::Aside);
     let mut writer = store.writer(&request()).await.unwrap();
     for batch in batches(records) {

@@ -138,6 +138,8 @@ pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
     out.push(b'"');
 }
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
     let bytes = text.as_bytes();
     let plain =
@@ -163,7 +165,9 @@ fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
             _ => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    let _ = write!(out, "\\u{unit:04x}");
+                    let digit = |shift: u16| HEX[usize::from(*unit >> shift & 15)];
+                    let escape = [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)];
+                    out.extend_from_slice(&escape);
                 }
             }
         }

@@ -30,7 +30,8 @@ impl Pen {
         let kept = (list.len() - shown) as u64;
         let lost = total.saturating_sub(list.len() as u64);
         if kept > 0 {
-            self.line(&format!("  {} more; --verbose shows them", number(kept)));
+            let kept = number(kept);
+            self.line(&format!("  {kept} more; --verbose and --json show them"));
         }
         if lost > 0 {
             let lost = number(lost);

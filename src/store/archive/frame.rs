@@ -9,7 +9,7 @@ use crate::store::{Counts, Unreadable};
 /// Most content of a frame in bytes, unless it is one record.
 pub const FRAME_CONTENT: usize = 4 << 20;
 
-/// Longest record in canonical bytes.
+/// Longest record in bytes, by [`crate::model::Record::size`].
 pub const MAX_RECORD: usize = 32 << 20;
 
 /// Longest line in bytes: what the longest record takes with every byte escaped.

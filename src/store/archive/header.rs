@@ -54,6 +54,14 @@ impl Header {
         }
     }
 
+    /// Stands for one that cannot be read.
+    pub(super) fn lost() -> Self {
+        Self {
+            created_at: String::new(),
+            ..Self::new(Origin::default())
+        }
+    }
+
     /// The version it was written in.
     pub fn version(&self) -> u32 {
         self.version

@@ -105,26 +105,24 @@ impl ArchiveReader {
             Behind::Begun => true,
             Behind::Nothing => false,
         };
-        let damaged = |what: String| {
-            Err(Error::new(ErrorKind::Corrupt, what).remedy("Use another copy of it."))
-        };
-        let shown = path.display();
-        match header {
-            Some(header) if !frames.is_empty() => {
-                let ending = Ending::NoIndex { complete };
-                Self::with(path, file, header, Frames::new(frames), ending)
-            }
-            Some(_) => damaged(format!(
-                "{shown} ends inside its header; it holds no records"
-            )),
-            None if !frames.is_empty() => damaged(format!(
-                "both the header and the index of {shown} are damaged"
-            )),
-            None if line.is_some() => {
-                Err(not_an_archive(path, "it is compressed, and something else"))
-            }
-            None => Err(not_an_archive(path, "it does not begin as one does")),
+        if !frames.is_empty() {
+            // Whole seals are those of version 1, whatever became of the header.
+            let header = header.unwrap_or_else(Header::lost);
+            let ending = Ending::NoIndex { complete };
+            return Self::with(path, file, header, Frames::new(frames), ending);
         }
+        Err(match (header, line) {
+            (Some(_), _) => Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "{} ends behind its header; it holds no records",
+                    path.display()
+                ),
+            )
+            .remedy("Use another copy of it."),
+            (None, Some(_)) => not_an_archive(path, "it is compressed, and something else"),
+            (None, None) => not_an_archive(path, "it does not begin as one does"),
+        })
     }
 
     fn with_index(path: &Path, file: File, header: Option<Header>, index: Index) -> Result<Self> {

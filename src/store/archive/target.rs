@@ -2,6 +2,7 @@
 //! a move is all there is to do. Should one be changed or removed again, or come out of
 //! order, the archive is written once more without what no longer counts.
 
+use super::frame::MAX_RECORD;
 use super::header::{Header, Origin};
 use super::keys::Keys;
 use super::reader::ArchiveReader;
@@ -182,6 +183,14 @@ impl Work {
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Applied> {
+        let mut records = batch.changes.iter().filter_map(|c| c.after.as_ref());
+        if let Some(record) = records.find(|r| r.size() > MAX_RECORD) {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                "a record is larger than the 32 MiB an archive takes",
+            )
+            .with("id", record.key().display()));
+        }
         let mut plan = Vec::with_capacity(batch.changes.len());
         let mut conflicts = Vec::new();
         for (position, change) in batch.changes.iter().enumerate() {

@@ -64,6 +64,10 @@ pub(super) fn write_small(path: &Path, per_frame: usize, finish: bool) -> Vec<Re
     all
 }
 
+fn shown(record: &Record) -> String {
+    format!("{record:?}")
+}
+
 pub(super) fn same(a: &[Record], b: &[Record]) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
@@ -103,8 +107,11 @@ fn what_is_written_is_read() {
     }
     let again = ArchiveWriter::create(&path, &header()).err().unwrap();
     assert_eq!(again.kind(), ErrorKind::AlreadyExists);
-    let resumed = ArchiveWriter::resume(&path).err().unwrap();
-    assert_eq!(resumed.kind(), ErrorKind::Refused);
+    // Killed between the end and whoever was to note it: goes on where it ended.
+    let resumed = ArchiveWriter::resume(&path).unwrap();
+    assert_eq!(resumed.position().records, 20);
+    resumed.finish(Map::new()).unwrap();
+    assert!(verify(&path).unwrap().is_empty());
 }
 
 #[test]
@@ -156,7 +163,7 @@ fn finished_frames_are_read_while_more_are_written() {
 #[test]
 fn a_stage_is_resumed_at_its_last_whole_frame_wherever_it_was_cut() {
     let (folder, path) = folder();
-    let all = write_small(&path, 2, false);
+    let all = write_small(&path, 2, true);
     let bytes = fs::read(&path).unwrap();
     let cut = folder.path().join("cut");
     let ends: Vec<u64> = {
@@ -317,6 +324,29 @@ fn every_flipped_byte_is_detected_and_costs_one_frame_at_most() {
                 assert!(problems.iter().any(|p| p.place == named[0]));
             }
         }
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_an_unfinished_archive_costs_one_frame_at_most() {
+    let (folder, path) = folder();
+    let all = write_small(&path, 2, false);
+    let bytes = fs::read(&path).unwrap();
+    let flipped = folder.path().join("flipped");
+    let expected = verify(&path).unwrap();
+    assert_eq!(expected.len(), 1, "it is cut off");
+    for at in 0..bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= [0x01, 0x80, 0xFF][at % 3];
+        fs::write(&flipped, &bytes).unwrap();
+        let (read, named) = read_what_is_left(&flipped).unwrap();
+        assert_ne!(verify(&flipped).unwrap(), expected, "byte {at}");
+        assert!(read.len() == all.len() || read.len() + 2 == all.len());
+        assert!(
+            read.iter()
+                .all(|r| all.iter().any(|a| shown(a) == shown(r)))
+        );
+        assert!(read.len() == all.len() || named.len() <= 2, "byte {at}");
     }
 }
 

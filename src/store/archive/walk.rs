@@ -13,7 +13,7 @@ const CHUNK: usize = 1 << 20;
 pub(super) fn frames(file: &File, length: u64) -> io::Result<Vec<Frame>> {
     let finder = memchr::memmem::Finder::new(&SEAL_HEAD);
     let mut frames: Vec<Frame> = Vec::new();
-    let mut chunk = vec![0; CHUNK + SEAL];
+    let mut chunk = vec![0; length.min((CHUNK + SEAL) as u64) as usize];
     let mut start = 0_u64;
     while start < length {
         // Chunks overlap, so that no seal is cut.

@@ -82,21 +82,14 @@ impl ArchiveWriter {
         Ok(writer)
     }
 
-    /// Goes on with an archive whose writing was cut off. Every frame is checked; the
-    /// file is cut behind the last of those that are whole from the start, and
-    /// [`ArchiveWriter::position`] tells what is there.
+    /// Goes on with an archive whose writing was cut off, be it after its end. Every
+    /// frame is checked; the file is cut behind the last of those that are whole from
+    /// the start, an index included, and [`ArchiveWriter::position`] tells what is there.
     pub fn resume(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).open(path);
         let file = file.map_err(|cause| Error::io("open", path, cause))?;
         let reader = ArchiveReader::over(path, file)?;
-        if reader.is_finished() {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("{} is finished; nothing can be added", path.display()),
-            )
-            .remedy("Write another archive."));
-        }
         let (file, header, found) = reader.into_parts();
         let mut frames: Vec<Frame> = Vec::new();
         let mut packed = Vec::new();

@@ -93,8 +93,8 @@ impl ImportNotes {
         );
         say(
             count(Dropped::UnfitMemory),
-            "memory whose id, type, title or content is missing or no Unicode text stands",
-            "memories whose id, type, title or content is missing or no Unicode text stand",
+            "memory whose id, type, title or content is missing, blank or no Unicode text stands",
+            "memories whose id, type, title or content is missing, blank or no Unicode text stand",
             unseen,
         );
         say(

@@ -17,6 +17,7 @@ mod writer;
 
 pub use import_notes::{ImportNotes, import_notes};
 
+use super::protocol::building::{self, Building};
 use super::protocol::file::{self, blocking};
 use super::{
     Address, Capabilities, Consistency, Description, Descriptor, Fingerprint, Prepared, Setting,
@@ -29,6 +30,7 @@ use scanner::Source;
 use snapshot::Picture;
 use std::path::Path;
 use std::sync::Arc;
+use writer::Export;
 
 /// memorygraph's JSON exports.
 pub static DESCRIPTOR: Descriptor = Descriptor {
@@ -95,23 +97,10 @@ impl Store for JsonStore {
     async fn prepare(&self) -> Result<Prepared> {
         let path = self.address.path();
         blocking(move || {
-            must_be_new(&path)?;
-            let folder = file::folder_of(&path);
-            match std::fs::metadata(folder) {
-                Ok(meta) if meta.is_dir() => {}
-                Ok(_) => {
-                    return Err(Error::new(
-                        ErrorKind::NotFound,
-                        format!("{} is not a folder", folder.display()),
-                    )
-                    .remedy("Check the path."));
-                }
-                Err(cause) => return Err(Error::io("find the folder", folder, cause)),
-            }
-            file::aside_path(&path, "x")?;
+            let folder = file::new_target(&path)?;
             Ok(Prepared {
                 mode: WriteMode::Aside,
-                room_in: Some(folder.to_owned()),
+                room_in: Some(folder),
                 empty: true,
                 lock_seconds_per_record: 0.0,
             })
@@ -125,15 +114,15 @@ impl Store for JsonStore {
         }
         let (path, request) = (self.address.path(), request.clone());
         blocking(move || -> Result<Box<dyn Writer>> {
-            must_be_new(&path)?;
-            Ok(Box::new(writer::Building::start(&path, &request)?))
+            file::new_target(&path)?;
+            Ok(Box::new(Building::start(Export, &path, &request)?))
         })
         .await
     }
 
     async fn discard(&self, run: &str) -> Result<()> {
         let (path, run) = (self.address.path(), run.to_owned());
-        blocking(move || writer::discard(&path, &run)).await
+        blocking(move || building::discard(&Export, &path, &run)).await
     }
 
     async fn remove(&self, expected: &Fingerprint) -> Result<()> {
@@ -149,21 +138,6 @@ impl Store for JsonStore {
             file::remove(&path).map(|_| ())
         })
         .await
-    }
-}
-
-fn must_be_new(path: &Path) -> Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(cause) => Err(Error::io("look at", path, cause)),
-        Ok(_) => Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!(
-                "{} exists; JSON is only written to a new file",
-                path.display()
-            ),
-        )
-        .remedy("Choose another name, or move that file away.")),
     }
 }
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// Largest record, in the bytes of [`Record::size`].
 pub(super) const MAX_RECORD: usize = 32 << 20;
 
-/// Longest text of one: every character of it may be an escape of six.
-const MAX_ELEMENT: usize = 6 * MAX_RECORD + (64 << 10);
+/// Longest text of one: two bytes of it may be an escape of six, and stand twice.
+const MAX_ELEMENT: usize = 7 * MAX_RECORD;
 
 /// A file as it was when it was opened.
 pub(super) struct Picture {

@@ -118,6 +118,12 @@ fn node_parts(node: &Node, map: &Map) -> Option<Parts> {
     if !is_memory || id_text.as_str().is_none() || !required.iter().all(has) {
         return None;
     }
+    // An empty id gets a new one at every import; blank text is stored stripped to
+    // nothing, which memorygraph then cannot read.
+    let blank = |name| map.get(name).and_then(Value::as_str).is_some_and(is_blank);
+    if id_text.is_empty() || blank("title") || blank("content") {
+        return None;
+    }
     let mut standard: Pairs = vec![("id".into(), id.clone())];
     for name in required {
         standard.push((name.into(), map.get(name)?.clone()));
@@ -166,7 +172,7 @@ fn node_parts(node: &Node, map: &Map) -> Option<Parts> {
         }
     }
     Some(Parts {
-        refused: !import_takes(id_text, map),
+        refused: !import_takes(map),
         standard,
         extra,
         beside,
@@ -174,12 +180,18 @@ fn node_parts(node: &Node, map: &Map) -> Option<Parts> {
 }
 
 /// Whether the import's model accepts the required fields.
-fn import_takes(id: &Text, map: &Map) -> bool {
+fn import_takes(map: &Map) -> bool {
     let text = |name| map.get(name).and_then(Value::as_str);
     let known = text("type").is_some_and(|t| memory::TYPES.contains(&t));
     let title = text("title").is_some_and(|t| (1..=200).contains(&t.chars().count()));
     let content = text("content").is_some_and(|t| !t.is_empty());
-    known && title && content && !id.is_empty()
+    known && title && content
+}
+
+/// Whether Python's `strip` leaves nothing of a text that is something.
+fn is_blank(text: &str) -> bool {
+    let space = |c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}');
+    !text.is_empty() && text.chars().all(space)
 }
 
 /// The context object, of the fields its import takes.

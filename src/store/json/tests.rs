@@ -160,7 +160,7 @@ fn back(record: &Record) -> (bool, String, Record) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn every_record_comes_back(record in any_record()) {
         let (plain, text, read) = back(&record);

@@ -1,182 +1,32 @@
-//! Builds a new export: records wait on a shelf beside the target, where they can be
-//! found and changed; the file is written from it in one go, read for verification,
-//! and published in one step.
+//! Writes a new export from a shelf of records in one go: what memorygraph sees as it
+//! comes, the rest by way of a file without a name.
 
 use super::index::{self, FORMAT, OURS};
 use super::layout::line;
-use super::snapshot::{MAX_RECORD, Picture};
+use super::snapshot::Picture;
 use super::split::split;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::json::{self, Style};
 use crate::model::time::Instant;
-use crate::model::{Canon, Key, Kind, Record};
-use crate::store::protocol::file::{self, blocking};
+use crate::model::{Canon, Kind};
+use crate::store::Snapshot;
+use crate::store::protocol::building::Form;
+use crate::store::protocol::file;
 use crate::store::protocol::shelf::Shelf;
-use crate::store::{Applied, Batch, Snapshot, WriteRequest, Writer};
-use async_trait::async_trait;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// What is added to the name of the file aside for the shelf.
-const SHELF: &str = ".rows";
+/// An export file.
+pub(super) struct Export;
 
-/// An export being built.
-pub(super) struct Building {
-    work: Arc<Mutex<Option<Work>>>,
-}
+impl Form for Export {
+    const MAX_RECORD: Option<usize> = Some(super::snapshot::MAX_RECORD);
 
-struct Work {
-    shelf: Shelf,
-    target: PathBuf,
-    aside: PathBuf,
-    origin: Option<String>,
-    /// Whether the file aside holds what the shelf holds.
-    written: bool,
-}
-
-fn shelf_path(target: &Path, run: &str) -> Result<PathBuf> {
-    let mut name = file::aside_path(target, run)?.into_os_string();
-    name.push(SHELF);
-    Ok(name.into())
-}
-
-/// Removes what a run left beside the target.
-pub(super) fn discard(target: &Path, run: &str) -> Result<()> {
-    file::remove(&shelf_path(target, run)?)?;
-    file::remove(&file::aside_path(target, run)?)?;
-    Ok(())
-}
-
-impl Building {
-    /// Starts one, throwing away what the same run left behind. Blocks.
-    pub fn start(target: &Path, request: &WriteRequest) -> Result<Self> {
-        discard(target, &request.run)?;
-        let work = Work {
-            shelf: Shelf::create(&shelf_path(target, &request.run)?)?,
-            target: target.to_owned(),
-            aside: file::aside_path(target, &request.run)?,
-            origin: request.origin.clone(),
-            written: false,
-        };
-        Ok(Self {
-            work: Arc::new(Mutex::new(Some(work))),
-        })
-    }
-
-    async fn with<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Work) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let work = self.work.clone();
-        blocking(move || {
-            let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
-            match work.as_mut() {
-                Some(work) => job(work),
-                None => Err(Error::internal("a writer was used after its end")),
-            }
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl Writer for Building {
-    async fn find(&mut self, kind: Kind, keys: &[Key]) -> Result<Vec<Option<Record>>> {
-        let keys = keys.to_vec();
-        self.with(move |work| work.shelf.find(kind, &keys)).await
-    }
-
-    async fn apply(&mut self, batch: &Batch) -> Result<Applied> {
-        let mut records = batch.changes.iter().filter_map(|c| c.after.as_ref());
-        if let Some(record) = records.find(|r| r.size() > MAX_RECORD) {
-            return Err(
-                Error::new(ErrorKind::TooLarge, "a record is larger than 32 MiB")
-                    .with("id", record.key().display())
-                    .remedy("Leave it out, or choose a target without that limit."),
-            );
-        }
-        let batch = batch.clone();
-        self.with(move |work| {
-            work.written = false;
-            work.shelf.apply(&batch)
-        })
-        .await
-    }
-
-    async fn complete(&mut self) -> Result<()> {
-        self.with(Work::write).await
-    }
-
-    async fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
-        self.with(|work| -> Result<Box<dyn Snapshot>> {
-            work.write()?;
-            Ok(Box::new(Picture::open(index::open(&work.aside)?, None)?))
-        })
-        .await
-    }
-
-    async fn publish(&mut self) -> Result<Applied> {
-        self.with(|work| {
-            work.write()?;
-            file::publish_new(&work.aside, &work.target)
-        })
-        .await?;
-        self.end().await?;
-        Ok(Applied::Done)
-    }
-
-    async fn abandon(&mut self) -> Result<()> {
-        self.end().await
-    }
-}
-
-impl Building {
-    /// Removes what is left aside.
-    async fn end(&self) -> Result<()> {
-        let work = self.work.clone();
-        blocking(move || {
-            let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match work {
-                Some(work) => work.clear(),
-                None => Ok(()),
-            }
-        })
-        .await
-    }
-}
-
-impl Drop for Building {
-    fn drop(&mut self) {
-        let work = self
-            .work
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(work) = work {
-            // Nobody is left to hear of a failure; `discard` tries again.
-            let _ = work.clear();
-        }
-    }
-}
-
-impl Work {
-    fn clear(self) -> Result<()> {
-        let removed = self.shelf.remove();
-        file::remove(&self.aside)?;
-        removed
-    }
-
-    /// Writes the file aside, unless it stands there as it should be.
-    fn write(&mut self) -> Result<()> {
-        if self.written {
-            return Ok(());
-        }
-        file::remove(&self.aside)?;
+    fn write(&self, shelf: &Shelf, aside: &Path, origin: Option<&str>) -> Result<()> {
         let mut out = Output {
-            out: BufWriter::with_capacity(256 << 10, file::create_private(&self.aside)?),
-            path: self.aside.clone(),
+            out: BufWriter::with_capacity(256 << 10, file::create_private(aside)?),
+            path: aside.to_owned(),
             canon: Canon::new(),
         };
         out.text("{\n  \"format_version\": \"2.0\",\n  \"export_version\": \"1.0\",\n")?;
@@ -184,14 +34,14 @@ impl Work {
             "  \"export_date\": \"{}\",\n  \"backend_type\": \"{OURS}\",\n",
             Instant::now().to_iso()
         ))?;
-        let nodes = out.list("memories", &self.shelf, Kind::Node)?;
-        let relationships = out.list("relationships", &self.shelf, Kind::Relationship)?;
+        let nodes = out.list("memories", shelf, Kind::Node)?;
+        let relationships = out.list("relationships", shelf, Kind::Relationship)?;
         out.text(&format!(
             "  \"memory_count\": {},\n  \"relationship_count\": {},\n",
             nodes.plain, relationships.plain
         ))?;
         out.text(&format!("  \"{OURS}\": {{\n    \"format\": {FORMAT},\n"))?;
-        if let Some(origin) = &self.origin {
+        if let Some(origin) = origin {
             let mut text = b"    \"origin\": ".to_vec();
             json::write_text(&mut text, origin.as_bytes(), Style::PYTHON);
             text.extend_from_slice(b",\n");
@@ -202,8 +52,15 @@ impl Work {
         out.ours("relationships", relationships)?;
         out.text("\n  }\n}\n")?;
         out.flush()?;
-        self.written = true;
         Ok(())
+    }
+
+    fn snapshot(&self, aside: &Path) -> Result<Box<dyn Snapshot>> {
+        Ok(Box::new(Picture::open(index::open(aside)?, None)?))
+    }
+
+    fn clear(&self, aside: &Path) -> Result<()> {
+        file::remove(aside).map(|_| ())
     }
 }
 

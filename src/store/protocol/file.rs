@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Longest name of a file, in bytes, on the file systems in use.
-const MAX_NAME: usize = 255;
+pub const MAX_NAME: usize = 255;
 
 /// Runs blocking work on a thread for it.
 pub async fn blocking<T: Send + 'static>(
@@ -53,6 +53,36 @@ pub fn aside_path(target: &Path, run: &str) -> Result<PathBuf> {
     }
     beside.extend_from_slice(tail.as_bytes());
     Ok(folder_of(target).join(std::ffi::OsString::from_vec(beside)))
+}
+
+/// The folder of a target that can only be made new: it must be there, and the target
+/// must not.
+pub fn new_target(path: &Path) -> Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(Error::io("look at", path, cause)),
+        Ok(_) => {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("{} exists, and only a new one is written", path.display()),
+            )
+            .remedy("Choose another name, or move it away."));
+        }
+    }
+    let folder = folder_of(path);
+    match fs::metadata(folder) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("{} is not a folder", folder.display()),
+            )
+            .remedy("Check the path."));
+        }
+        Err(cause) => return Err(Error::io("find the folder", folder, cause)),
+    }
+    aside_path(path, "x")?;
+    Ok(folder.to_owned())
 }
 
 /// Makes a new file that only its owner can read.
@@ -147,7 +177,15 @@ pub fn stamp(path: &Path) -> Result<Option<(u64, i128)>> {
                 nanoseconds + i128::from(meta.mtime_nsec()),
             )))
         }
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        // Nothing can be there under a name that is too long.
+        Err(cause)
+            if matches!(
+                cause.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename
+            ) =>
+        {
+            Ok(None)
+        }
         Err(cause) => Err(Error::io("look at", path, cause)),
     }
 }

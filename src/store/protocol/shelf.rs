@@ -47,7 +47,13 @@ impl Shelf {
         })
     }
 
-    fn failed(&self, cause: rusqlite::Error) -> Error {
+    /// The database, for tables of a format's own.
+    pub fn db(&self) -> &Connection {
+        &self.db
+    }
+
+    /// The error of a failed statement.
+    pub fn failed(&self, cause: rusqlite::Error) -> Error {
         failed(&self.path, cause)
     }
 
@@ -97,7 +103,10 @@ impl Shelf {
             return Ok(Applied::Conflict(conflicts));
         }
         let made = (|| {
-            self.db.execute_batch("BEGIN")?;
+            // Left open by a batch that failed; what it did is found done.
+            if self.db.is_autocommit() {
+                self.db.execute_batch("BEGIN")?;
+            }
             for (change, seq, after) in plan {
                 self.make(change, seq, after)?;
             }

@@ -14,6 +14,9 @@ mod handle;
 mod snapshot;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use super::layer::Call;
 pub use faults::{Event, Fault};
 pub use handle::Place;

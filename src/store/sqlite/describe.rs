@@ -4,6 +4,7 @@ use super::access::{self, State, is_locked};
 use super::fault;
 use super::layout::{Layout, Name};
 use super::place::{Place, beside};
+use super::reading::Picture;
 use super::scan;
 use crate::error::Result;
 use crate::store::{Consistency, Counts, Description};
@@ -47,6 +48,11 @@ pub(super) fn describe(place: &Place) -> Result<Description> {
         }
     }
     let mut reading = access::read(place, Consistency::InPlace)?;
+    if state == State::Journal && matches!(reading.picture, Picture::Isolated) {
+        description.notes.push(
+            "The program that wrote it was killed while it wrote. memferry reads what was there before that, in a private copy.".into(),
+        );
+    }
     let name = reading.layout.name();
     description.layout = name.text().to_owned();
     facts(&mut description, state, name);

@@ -105,7 +105,15 @@ pub(super) fn error(doing: &str, path: &Path, failure: Failure) -> Error {
         .remedy("Write to a new file instead."),
         _ => say(ErrorKind::Io, format!("cannot {doing} {shown}")),
     };
-    error.because(failure)
+    error.because(said(failure))
+}
+
+/// SQLite's own words, once.
+fn said(failure: Failure) -> Box<dyn std::error::Error + Send + Sync> {
+    match failure {
+        Failure::SqliteFailure(_, Some(words)) => words.into(),
+        other => other.into(),
+    }
 }
 
 fn cannot_open(doing: &str, path: &Path, failure: Failure) -> Error {
@@ -120,7 +128,7 @@ fn cannot_open(doing: &str, path: &Path, failure: Failure) -> Error {
     .remedy(
         "Check the permissions of its folder, and of the -journal, -wal and -shm files beside it.",
     )
-    .because(failure)
+    .because(said(failure))
 }
 
 fn is_write(code: i32) -> bool {

@@ -3,6 +3,7 @@
 
 use super::layout::{Layout, TEMPORAL};
 use super::typescript;
+use super::write::{can_start, made_up_start};
 use crate::mapping::reserved;
 use crate::model::{Canon, Key, Kind, Node, Properties, Record, Relationship, Row, Text, Value};
 use rusqlite::types::ValueRef;
@@ -186,6 +187,8 @@ pub(super) fn relationship(
         valid_from.get_or_insert_with(|| created.clone());
         recorded_at.get_or_insert(created);
     }
+    leave_out_made_up(&properties, "valid_from", &mut valid_from);
+    leave_out_made_up(&properties, "recorded_at", &mut recorded_at);
     let (rel_type, odd) = name(rel_type);
     Record::Relationship(Relationship {
         key: Key::Id(id),
@@ -203,6 +206,23 @@ pub(super) fn relationship(
             label: odd,
         },
     })
+}
+
+/// Takes a start out that our own writer had to make up (see [`made_up_start`]).
+fn leave_out_made_up(properties: &Properties, name: &str, column: &mut Option<Value>) {
+    // Cheap first: its form is `YYYY-MM-DD HH:MM:SS`, and memorygraph's is another.
+    let Some(Value::Text(text)) = column else {
+        return;
+    };
+    if text.len() != 19 || text.as_bytes()[10] != b' ' {
+        return;
+    }
+    let map = properties.map();
+    let map = map.as_deref();
+    let says = map.and_then(|map| map.get(name)).is_some_and(can_start);
+    if !says && *column == Some(made_up_start(map)) {
+        *column = None;
+    }
 }
 
 /// A label or type, and the cell itself where it is not text.

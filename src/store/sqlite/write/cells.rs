@@ -144,8 +144,8 @@ fn relationship(r: &Relationship) -> [Cell<'_>; 10] {
     let map = if whole { None } else { r.properties.map() };
     let map = map.as_deref();
     let start = |name: &str| {
-        let value = scalar(map, name).or_else(|| scalar(map, "created_at"));
-        Cell::Own(value.unwrap_or_else(|| Value::text(NO_DATE)))
+        let value = map.and_then(|map| map.get(name)).filter(|v| can_start(v));
+        Cell::Own(value.cloned().unwrap_or_else(|| made_up_start(map)))
     };
     let or_null = |name: &str| Cell::Own(scalar(map, name).unwrap_or(Value::Null));
     let properties = match &r.properties {
@@ -195,6 +195,31 @@ fn scalar(map: Option<&Map>, name: &str) -> Option<Value> {
         Value::Null | Value::List(_) | Value::Map(_) => None,
         value => Some(value.clone()),
     }
+}
+
+/// Whether a property can stand in `valid_from` or `recorded_at` as it is: text that a
+/// numeric column leaves alone, or an integer.
+pub(in crate::store::sqlite) fn can_start(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => !looks_like_number(text.as_bytes()),
+        other => matches!(other, Value::Int(_)),
+    }
+}
+
+/// What stands in `valid_from` and `recorded_at`, which must hold something, where the
+/// record says nothing that could: its creation, in a form that memorygraph itself never
+/// writes there, so that the reader knows it again and leaves it out.
+pub(in crate::store::sqlite) fn made_up_start(map: Option<&Map>) -> Value {
+    Value::text(date(map, &["created_at"]))
+}
+
+/// Whether a numeric column turns a text into a number.
+pub(super) fn looks_like_number(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let digits = |b: &u8| b.is_ascii_digit() || b"+-.eE".contains(b);
+    !text.is_empty()
+        && text.iter().all(digits)
+        && std::str::from_utf8(text).is_ok_and(|t| t.parse::<f64>().is_ok())
 }
 
 /// The first of these properties that is a date, as SQLite's CURRENT_TIMESTAMP writes one.

@@ -8,6 +8,7 @@ mod transaction;
 mod writer;
 
 pub(super) use aside::{Aside, check_sides, discard};
+pub(super) use cells::{can_start, made_up_start};
 pub(super) use session::Session;
 pub(super) use transaction::{accept, begin, has_no_rows, is_bare, remove};
 pub(super) use writer::SqliteWriter;

@@ -470,7 +470,9 @@ fn fits(record: &Record) -> Result<()> {
                 Value::Int(_) | Value::Bool(_) => !texts.contains(&i),
                 // A whole number becomes an integer.
                 Value::Float(f) => !texts.contains(&i) && f.fract() != 0.0,
-                Value::Text(text) => texts.contains(&i) || !looks_like_number(text.as_bytes()),
+                Value::Text(text) => {
+                    texts.contains(&i) || !cells::looks_like_number(text.as_bytes())
+                }
                 _ => true,
             };
             if !kept {
@@ -488,13 +490,4 @@ fn fits(record: &Record) -> Result<()> {
             &[1, 2, 3, 4, 6, 8],
         ),
     }
-}
-
-/// Whether a numeric column turns a text into a number.
-fn looks_like_number(text: &[u8]) -> bool {
-    let text = text.trim_ascii();
-    let digits = |b: &u8| b.is_ascii_digit() || b"+-.eE".contains(b);
-    !text.is_empty()
-        && text.iter().all(digits)
-        && std::str::from_utf8(text).is_ok_and(|t| t.parse::<f64>().is_ok())
 }

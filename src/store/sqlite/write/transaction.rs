@@ -20,7 +20,7 @@ const COMMIT: Duration = Duration::from_secs(60);
 /// Starts the transaction. An empty file gets the tables; where there are no rows, the
 /// indexes are taken away until they are. Gives those to be made at the end.
 pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<String>)> {
-    let db = Db::open(real, "mode=rw", state(real)? == State::LiveLog)?;
+    let db = Db::open(real, "mode=rw", has_log(real)?)?;
     let failed = |failure| fault::error("write", real, failure);
     db.conn
         .execute_batch("PRAGMA cache_size=-16000; PRAGMA cell_size_check=ON")
@@ -49,6 +49,11 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
         layout
     };
     Ok((Session::new(db, real.to_path_buf(), layout, true), later))
+}
+
+/// Whether opening it for writing joins, or starts, a write-ahead log.
+fn has_log(real: &Path) -> Result<bool> {
+    Ok(!matches!(state(real)?, State::Empty | State::Journal))
 }
 
 /// Refuses every layout but the one that memorygraph 0.12 writes, by name.
@@ -165,19 +170,28 @@ pub(super) fn abandon(session: &mut Session) -> Result<()> {
     let Some(db) = session.db.take() else {
         return Ok(());
     };
-    if db.conn.is_autocommit() {
-        return Ok(());
-    }
-    db.conn
-        .execute_batch("ROLLBACK")
-        .map_err(|failure| session.failed("undo the changes of", failure))
+    let undone = match db.conn.is_autocommit() {
+        true => Ok(()),
+        false => db.conn.execute_batch("ROLLBACK"),
+    };
+    drop(db);
+    // After a failed write SQLite leaves its journal to whoever opens the file next.
+    let left = beside(&session.real, "-journal");
+    let is_left = std::fs::metadata(&left).is_ok_and(|meta| meta.len() > 0);
+    let undone = match (is_left, undone) {
+        (false, undone) => undone,
+        (true, _) => {
+            let db = Db::open(&session.real, "mode=rw", false)?;
+            is_bare(&db.conn).map(drop)
+        }
+    };
+    undone.map_err(|failure| session.failed("undo the changes of", failure))
 }
 
 /// Looks at the file again on a fresh connection, once the transaction is over.
 pub(super) fn reopen(session: &mut Session) -> Result<()> {
     if session.db.is_none() {
-        let live = state(&session.real)? == State::LiveLog;
-        let db = Db::open(&session.real, "mode=rw", live)?;
+        let db = Db::open(&session.real, "mode=rw", has_log(&session.real)?)?;
         session.layout = Layout::of(&db.conn, &session.real)?;
         session.db = Some(db);
     }

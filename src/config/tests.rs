@@ -1,0 +1,230 @@
+use super::*;
+use crate::config::{SecretRef, Side, fill};
+use crate::store::{Capabilities, Setting, SettingKind, Shape};
+
+/// A store that exists only here, with a secret: what servers will look like.
+static SERVER: Descriptor = Descriptor {
+    kind: "madeup",
+    title: "Made up",
+    summary: "A server of this test.",
+    shape: Shape::Server,
+    schemes: &["madeup"],
+    extensions: &[],
+    settings: &[
+        setting("host", Some("localhost"), false),
+        setting("user", None, false),
+        Setting {
+            name: "password",
+            label: "Password",
+            env: &["MADEUP_PASSWORD"],
+            secret: true,
+            required: true,
+            ..setting("password", None, true)
+        },
+        Setting {
+            kind: SettingKind::Flag,
+            ..setting("tls", Some("no"), false)
+        },
+    ],
+    capabilities: Capabilities::EVERYTHING,
+    source: true,
+    target: true,
+    open: |_| Err(Error::internal("never opened")),
+};
+
+const fn setting(name: &'static str, default: Option<&'static str>, secret: bool) -> Setting {
+    Setting {
+        name,
+        label: name,
+        help: "For this test",
+        kind: SettingKind::Text,
+        default,
+        env: &[],
+        secret,
+        required: false,
+    }
+}
+
+fn find(kind: &str) -> Option<&'static Descriptor> {
+    (kind == "madeup").then_some(&SERVER)
+}
+
+fn nothing(_: &str) -> Option<String> {
+    None
+}
+
+fn parse(text: &str) -> Result<Config> {
+    let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
+    Config::parse(text, Path::new("/c/config.toml"), &env, &find)
+}
+
+fn said(text: &str) -> String {
+    let error = parse(text).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    format!("{error} | {}", error.what_to_do().unwrap())
+}
+
+#[test]
+fn the_shipped_defaults_are_the_defaults() {
+    let shipped = parse(include_str!("../../config/default.toml")).unwrap();
+    let built_in = Config::default();
+    assert_eq!(shipped.verify, built_in.verify);
+    assert_eq!(shipped.backup, built_in.backup);
+    assert_eq!(shipped.stage_dir, built_in.stage_dir);
+    assert_eq!(shipped.keep_runs_days, built_in.keep_runs_days);
+    assert_eq!(shipped.keep_backups, built_in.keep_backups);
+    assert!(shipped.profiles.is_empty());
+}
+
+#[test]
+fn everything_that_can_be_said() {
+    let config = parse(
+        "[defaults]\nverify = 'sample:10'\nbackup = false\nstage_dir = '~/stage'\n\
+         [keep]\nruns_days = 7\nbackups = 3\n\
+         [profiles.work]\nkind = 'madeup'\nhost = 'db'\ntls = true\npassword_file = '~/.pw'\n\
+         [profiles.home]\nkind = 'madeup'\nuser = 'me'\npassword_env = 'PW'\n",
+    )
+    .unwrap();
+    assert_eq!(config.verify, Verify::Sample(10));
+    assert!(!config.backup);
+    assert_eq!(config.stage_dir.as_deref(), Some("/home/me/stage".as_ref()));
+    assert_eq!(
+        (config.keep_runs_days, config.keep_backups),
+        (Some(7), Some(3))
+    );
+    let work = &config.profiles["work"];
+    assert_eq!(work.address.get("tls"), Some("yes"));
+    let file = SecretRef::File("/home/me/.pw".into());
+    assert_eq!(work.secrets["password"], file);
+    let env = SecretRef::Env("PW".into());
+    assert_eq!(config.profiles["home"].secrets["password"], env);
+}
+
+#[test]
+fn mistakes_are_named_with_file_and_line() {
+    let all = [
+        "[defaults]\n\nverfy = 'full'\n",
+        "[defaults]\nverify = 'half'\n",
+        "[defaults]\nstage_dir = 'here'\n",
+        "[keep]\nbackups = -1\n",
+        "[keep]\nruns_days = 0\n",
+        "[profiles.x]\nhost = 'a'\n",
+        "[profiles.x]\nkind = 'oracle'\n",
+        "[profiles.x]\nkind = 'madeup'\nhots = 'a'\n",
+        "[profiles.x]\nkind = 'madeup'\npassword = 'hunter2'\n",
+        "[profiles.x]\nkind = 'madeup'\npassword_env = 'A'\npassword_file = '/a'\n",
+        "[profiles.x]\nkind = 'madeup'\nhost = ['a']\n",
+        "[profiles.'a b']\nkind = 'madeup'\n",
+        "\n\nnot toml at all",
+    ];
+    let words: Vec<String> = all.iter().map(|text| said(text)).collect();
+    assert!(words.iter().all(|w| !w.contains("hunter2")));
+    insta::assert_snapshot!(words.join("\n"));
+}
+
+#[test]
+fn an_absent_file_matters_only_if_asked_for() {
+    let paths = |given| Paths {
+        config_file: "/nowhere/config.toml".into(),
+        config_given: given,
+        state_dir: "/nowhere".into(),
+        state_given: false,
+    };
+    assert!(Config::load(&paths(false), &nothing).is_ok());
+    let error = Config::load(&paths(true), &nothing).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+fn given() -> Address {
+    Address::new(&SERVER).set("host", "db").unwrap()
+}
+
+#[test]
+fn secrets_are_looked_for_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pw");
+    std::fs::write(&file, "from-file\r\nsecond line\n").unwrap();
+    let text = |how: &str| format!("[profiles.p]\nkind = 'madeup'\nhost = 'db'\n{how}\n");
+    let path = file.display();
+    let in_file = parse(&text(&format!("password_file = '{path}'"))).unwrap();
+    let in_env = parse(&text("password_env = 'PW'")).unwrap();
+    let none = Config::default();
+    let all = |name: &str| match name {
+        "PW" => Some("from-profile-env".to_owned()),
+        "MEMFERRY_TO_PASSWORD" => Some("from-side".to_owned()),
+        "MADEUP_PASSWORD" => Some("from-program".to_owned()),
+        _ => None,
+    };
+    let get = |config: &Config, side, env: Env| {
+        let filled = fill(given(), side, config, env, None)?;
+        Ok::<_, Error>(filled.get("password").unwrap().to_owned())
+    };
+    assert_eq!(get(&in_file, Side::To, &all).unwrap(), "from-file");
+    assert_eq!(get(&in_env, Side::To, &all).unwrap(), "from-profile-env");
+    assert_eq!(get(&none, Side::To, &all).unwrap(), "from-side");
+    assert_eq!(get(&none, Side::From, &all).unwrap(), "from-program");
+    let by_file =
+        |name: &str| (name == "MEMFERRY_FROM_PASSWORD_FILE").then(|| file.display().to_string());
+    assert_eq!(get(&none, Side::From, &by_file).unwrap(), "from-file");
+    let in_address = given().set("password", "from-address").unwrap();
+    let filled = fill(in_address, Side::To, &in_file, &all, None).unwrap();
+    assert_eq!(filled.get("password"), Some("from-address"));
+
+    let error = get(&none, Side::To, &nothing).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Auth);
+    assert!(error.what_to_do().unwrap().contains("MEMFERRY_TO_PASSWORD"));
+    assert_eq!(
+        get(&in_env, Side::To, &nothing).unwrap_err().kind(),
+        ErrorKind::Auth
+    );
+    std::fs::write(&file, "\n").unwrap();
+    assert!(get(&in_file, Side::To, &all).is_err());
+}
+
+#[test]
+fn a_person_is_asked_last() {
+    let mut asked = 0;
+    let mut prompt = |address: &Address, setting: &Setting| {
+        asked += 1;
+        assert_eq!((address.kind(), setting.name), ("madeup", "password"));
+        Ok(crate::config::Secret::new("typed"))
+    };
+    let config = Config::default();
+    let filled = fill(given(), Side::To, &config, &nothing, Some(&mut prompt)).unwrap();
+    assert_eq!(filled.get("password"), Some("typed"));
+    let env = |name: &str| (name == "MADEUP_PASSWORD").then(|| "known".to_owned());
+    let filled = fill(given(), Side::To, &config, &env, Some(&mut prompt)).unwrap();
+    assert_eq!(filled.get("password"), Some("known"));
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn a_secret_never_prints() {
+    let secret = crate::config::Secret::new("hunter2");
+    let address = given().set("password", "hunter2").unwrap();
+    for shown in [
+        format!("{secret:?}"),
+        format!("{address} {address:?}"),
+        format!("{:?}", crate::engine::StoreRef::of(&address)),
+        format!("{:?}", given().set("tls", "hunter").unwrap_err()),
+    ] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn a_profile_is_added_without_touching_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::find(Some(dir.path()), Some(dir.path())).unwrap();
+    let old = "# mine\n[keep]\nbackups = 3";
+    std::fs::write(&paths.config_file, old).unwrap();
+    let address = given().set("password", "hunter2").unwrap();
+    save_profile(&paths, "work", &address, &nothing).unwrap();
+    let text = std::fs::read_to_string(&paths.config_file).unwrap();
+    assert!(text.starts_with(old) && !text.contains("hunter2"), "{text}");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.profiles["work"].address, given());
+    assert_eq!(config.keep_backups, Some(3));
+    let bad = save_profile(&paths, "a b", &address, &nothing).unwrap_err();
+    assert_eq!(bad.kind(), ErrorKind::Usage);
+}
