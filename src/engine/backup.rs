@@ -187,7 +187,7 @@ fn stage(
         events.progress(Phase::Backup, kind, done, census.bytes[kind as usize]);
     }
     writer.finish(serde_json::Map::new())?;
-    Ok(census.ledger.spool(&dir)?.content)
+    Ok(census.ledger.spool(&dir)?.exact)
 }
 
 /// Reads an archive whole and holds it against the content digest it shall have.
@@ -198,7 +198,7 @@ async fn read_back(path: PathBuf, content: String) -> Result<()> {
         recount(&mut ArchiveReader::open(&path)?, &mut census, None, |_| {
             true
         })?;
-        match census.ledger.spool(&dir)?.content == content {
+        match census.ledger.spool(&dir)?.exact == content {
             true => Ok(()),
             false => Err(Error::new(
                 ErrorKind::Corrupt,

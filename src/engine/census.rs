@@ -49,6 +49,8 @@ pub struct Census {
     sieve: Sieve,
     wants_time: bool,
     ends: bool,
+    /// Whether the newest memories are kept.
+    keeps_newest: bool,
     keeps: bool,
     /// Position of the next record.
     pub next: u64,
@@ -95,6 +97,7 @@ impl Census {
             sieve,
             wants_time,
             ends: true,
+            keeps_newest: true,
             keeps: true,
             next: 0,
             ledger: LedgerBuilder::new(dir),
@@ -120,7 +123,16 @@ impl Census {
         let sieve = Sieve::open();
         Self {
             ends: false,
+            keeps_newest: false,
             ..Self::new(dir, fit, true, sieve, wants_time)
+        }
+    }
+
+    /// The same, that also keeps the newest memories.
+    pub fn with_newest(self) -> Self {
+        Self {
+            keeps_newest: true,
+            ..self
         }
     }
 
@@ -128,6 +140,7 @@ impl Census {
     pub fn anew(&self) -> Self {
         Self {
             ends: self.ends,
+            keeps_newest: self.keeps_newest,
             keeps: self.keeps,
             ..Self::new(
                 &self.dir,
@@ -289,6 +302,9 @@ impl Census {
         match record {
             Record::Node(node) if memory::is_memory(node) => {
                 self.counts.memories += 1;
+                if self.keeps_newest {
+                    self.keep_newest(record);
+                }
                 if !self.ends {
                     return;
                 }
@@ -298,7 +314,6 @@ impl Census {
                 } else if !TYPES.contains(&name.as_str()) {
                     note(&mut self.unknown_types, record);
                 }
-                self.keep_newest(record);
             }
             Record::Node(_) => self.counts.other_nodes += 1,
             Record::Relationship(_) => {

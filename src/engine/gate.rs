@@ -272,7 +272,7 @@ impl Run {
     }
 
     /// Both stores were read whole and are the same.
-    pub fn report_same(&mut self, census: &Census) {
+    pub fn report_same(&mut self, census: &Census, content: &str) {
         let same = Tally {
             nodes: census.counts.memories + census.counts.other_nodes,
             relationships: census.counts.relationships,
@@ -295,7 +295,7 @@ impl Run {
             level: "full".into(),
             same,
             counts: census.counts,
-            content_digest: self.checkpoint.content_before.clone(),
+            content_digest: Some(content.to_owned()),
             ..Verification::default()
         });
     }

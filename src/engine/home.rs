@@ -106,15 +106,15 @@ impl Home {
     /// Makes the folder of a new run, with its plan in it.
     pub(super) fn create_run(&self, plan: &Plan) -> Result<RunFolder> {
         let runs = make_folder(&self.dir.join("runs"))?;
-        let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
-        for attempt in 0..100u32 {
-            let salt = (
-                std::process::id(),
-                attempt,
-                jiff::Timestamp::now().as_nanosecond(),
+        for _ in 0..100 {
+            // The digits are the part of the second, so that names sort by time.
+            let now = jiff::Timestamp::now();
+            let part = (now.subsec_nanosecond().unsigned_abs() as u64) << 24;
+            let name = format!(
+                "{}-{:06x}",
+                now.strftime("%Y%m%d-%H%M%S"),
+                part / 1_000_000_000
             );
-            let hash = blake3::hash(format!("{salt:?}").as_bytes()).to_hex();
-            let name = format!("{time}-{}", &hash[..6]);
             let dir = runs.join(&name);
             match rustix::fs::mkdir(&dir, Mode::RWXU) {
                 Ok(()) => {

@@ -141,22 +141,28 @@ pub struct LedgerSpool {
     spool: Spool<SIZE>,
     /// Its content digest.
     pub content: String,
+    /// The same, with what only stores with rows have.
+    pub exact: String,
 }
 
 impl LedgerSpool {
     /// Entries in order of key, written to an unnamed file in `dir`.
     pub fn write(dir: &Path, mut next: impl FnMut() -> Result<Option<Entry>>) -> Result<Self> {
-        let mut content = ContentDigest::default();
+        let (mut content, mut rows) = (ContentDigest::default(), blake3::Hasher::new());
         let spool = Spool::write(dir, || {
             let entry = next()?;
             Ok(entry.map(|entry| {
                 content.push(&entry);
+                rows.update(&entry.digest.row.unwrap_or_default());
                 entry.to_bytes()
             }))
         })?;
+        let content = content.finish();
+        rows.update(content.as_bytes());
         Ok(Self {
             spool,
-            content: content.finish(),
+            content,
+            exact: rows.finalize().to_hex().to_string(),
         })
     }
 
@@ -320,7 +326,8 @@ fn drop_pairs<K: Ord>(
     Ok(())
 }
 
-/// A hash over entries in order that tells content from content.
+/// A hash over entries in order that tells content from content, whatever keeps it: what
+/// only stores with rows have is left out.
 #[derive(Default)]
 pub struct ContentDigest(blake3::Hasher);
 
@@ -329,7 +336,6 @@ impl ContentDigest {
     pub fn push(&mut self, entry: &Entry) {
         self.0.update(&entry.key);
         self.0.update(&entry.digest.core);
-        self.0.update(&entry.digest.row.unwrap_or_default());
     }
 
     /// In hexadecimal.

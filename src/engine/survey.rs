@@ -8,7 +8,7 @@ use super::control::{Control, is_lost};
 use super::event::Phase;
 use super::events::Events;
 use super::filter::Sieve;
-use super::ledger::{Ledger, LedgerBuilder, LedgerSpool, next_join};
+use super::ledger::{LedgerBuilder, LedgerSpool, next_join};
 use super::migrate::{READINGS, drifting};
 use super::plan::OnConflict;
 use super::run::Run;
@@ -50,7 +50,7 @@ impl Run {
         };
         let target = read.at_rest(
             &self.stores.target,
-            Census::plain(&self.stage_dir(), newest),
+            Census::plain(&self.stage_dir(), newest).with_newest(),
         );
         let (present, source) =
             match alike && sieve.is_open() && self.checkpoint.step == Step::Exporting {
@@ -67,7 +67,7 @@ impl Run {
             };
         let spool = self.keep_present(present).await?;
         if let Some(source) = source
-            && let Some(outcome) = self.same(source.census, spool.read()).await?
+            && let Some(outcome) = self.same(source.census, &spool).await?
         {
             return Ok(Surveyed::Same(outcome));
         }
@@ -100,16 +100,17 @@ impl Run {
         self.checkpoint.target_before = Some(fingerprint);
         if self.checkpoint.step < Step::Importing {
             // A backup of what is no longer there would not bring it back.
-            if self.checkpoint.content_before.as_ref() != Some(&spool.content) {
+            if self.checkpoint.content_before.as_ref() != Some(&spool.exact) {
                 self.checkpoint.backup = None;
             }
-            self.checkpoint.content_before = Some(spool.content.clone());
+            self.checkpoint.content_before = Some(spool.exact.clone());
         }
     }
 
     /// Whether everything of the source is in the target with the same content, nothing
     /// else is, and nothing would be lost.
-    async fn same(&mut self, census: Census, mut present: Ledger) -> Result<Option<Outcome>> {
+    async fn same(&mut self, census: Census, spool: &LedgerSpool) -> Result<Option<Outcome>> {
+        let mut present = spool.read();
         let clean = census.lost.unreadable.total() == 0
             && census.forecast.losses(&Default::default()).is_empty();
         let (census, same) = super::blocking(move || {
@@ -131,7 +132,7 @@ impl Run {
             self.events
                 .skip(phase, "source and target hold the same records");
         }
-        self.report_same(&census);
+        self.report_same(&census, &spool.content);
         Ok(Some(match self.plan.write.dry_run {
             true => Outcome::DryRun,
             false => Outcome::Done,

@@ -169,6 +169,8 @@ async fn disturbed(
     if met < nth {
         return met;
     }
+    // From here on the store answers again.
+    while sick.store().describe().await.is_err() {}
     match report.outcome {
         Outcome::Done => {
             assert_eq!(digest(&to.store()).await, expected, "{what}");
@@ -188,8 +190,7 @@ async fn disturbed(
         }
         other => panic!("{what}: {other:?}"),
     }
-    // Whatever it was, the same command comes to the end once the store answers again.
-    while sick.store().describe().await.is_err() {}
+    // Whatever it was, the same command comes to the end.
     let again = bench.run(&plan, &stores).await;
     let again = match again.outcome {
         Outcome::RolledBack => bench.run(&plan, &stores).await,
