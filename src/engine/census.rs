@@ -1,17 +1,19 @@
 //! What is known of the records that went by: each is digested, fitted to the target and
 //! counted, once, on its way to the stage (or again from it, when a run is resumed).
 
-use super::decide::Action;
+use super::checkpoint::Lost;
+use super::compare::OLD;
+use super::decide::{Action, Decision};
 use super::filter::Sieve;
-use super::ledger::{Entry, LedgerBuilder, NO_TIME};
-use super::loss::{Fit, Fitted, Forecast};
-use super::review::{Sample, Tally};
+use super::ledger::{Entry, LedgerBuilder, NO_TIME, power_of};
+use super::loss::{Fit, Fitted, Forecast, short, short_key};
+use super::review::Sample;
 use super::sorted::Sorter;
 use crate::error::Result;
 use crate::model::memory::{self, Memory, RELATIONSHIP_TYPES, TYPES};
 use crate::model::time::Instant;
 use crate::model::{Canon, Digest, Key, Kind, Record, Value};
-use crate::store::{Counts, Unreadable};
+use crate::store::Counts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +36,8 @@ pub struct Staged {
     pub record: Record,
     /// Its digest.
     pub digest: Digest,
+    /// What becomes of it.
+    pub decision: Decision,
 }
 
 /// What is known of the records that went through: made while exporting, or again
@@ -56,8 +60,6 @@ pub struct Census {
     /// Hash of from, type and to, then the position, where the target keeps only one
     /// of parallel relationships.
     pub triples: Option<Sorter<24>>,
-    /// Positions that the target cannot hold at all.
-    pub left_out: Vec<u64>,
     /// What the target cannot hold.
     pub forecast: Forecast,
     /// Numbers of records staged.
@@ -77,10 +79,8 @@ pub struct Census {
     pub without_id: (u64, Vec<String>),
     /// The newest memories.
     pub newest: Vec<Sample>,
-    /// What the source could not read.
-    pub unreadable: Vec<Unreadable>,
-    /// How much of that there was.
-    pub unreadable_count: Tally,
+    /// What went by unstaged.
+    pub lost: Lost,
     /// Bytes of records, by kind.
     pub bytes: [u64; 2],
 }
@@ -100,7 +100,6 @@ impl Census {
             ledger: LedgerBuilder::new(dir),
             ends_of: Sorter::new(dir),
             triples: (!parallel).then(|| Sorter::new(dir)),
-            left_out: Vec::new(),
             forecast: Forecast::default(),
             counts: Counts::default(),
             types: BTreeMap::new(),
@@ -110,8 +109,7 @@ impl Census {
             unreadable_memories: Default::default(),
             without_id: Default::default(),
             newest: Vec::new(),
-            unreadable: Vec::new(),
-            unreadable_count: Tally::default(),
+            lost: Lost::default(),
             bytes: [0; 2],
         }
     }
@@ -150,8 +148,7 @@ impl Census {
         }
     }
 
-    /// Takes in a record. `None` if the filter leaves it out; else the canonical maker,
-    /// which knows about it, and what to import unless the target cannot hold it.
+    /// Takes in a record: what becomes of it.
     pub fn take(&mut self, record: Record) -> Result<Taken> {
         if !self.sieve.passes(&record) {
             return Ok(Taken::Filtered);
@@ -172,7 +169,6 @@ impl Census {
                 (Some(Box::new(record)), *changed)
             }
             Fitted::LeftOut => {
-                self.left_out.push(seq);
                 return Ok(Taken::LeftOut {
                     record: Box::new(record),
                     portable,
@@ -187,6 +183,7 @@ impl Census {
                     seq,
                     record: fitted,
                     digest,
+                    decision: Decision::default(),
                 },
             });
         }
@@ -195,6 +192,8 @@ impl Census {
             digest,
             kind: fitted.kind(),
             seq,
+            size: power_of(fitted.size()),
+            ours: false,
             time: if self.wants_time {
                 time_of(&fitted, &self.canon)
             } else {
@@ -204,9 +203,14 @@ impl Census {
         if let Record::Relationship(r) = &fitted
             && self.ends
         {
+            let is_old = match self.sieve.since() {
+                Some(since) => since.is_after(time_of(&fitted, &self.canon)),
+                None => false,
+            };
+            let mark = if is_old { OLD } else { 0 };
             for end in [&r.from, &r.to] {
                 self.ends_of
-                    .push(keyed(Canon::key_hash(Kind::Node, end), seq))?;
+                    .push(keyed(Canon::key_hash(Kind::Node, end), seq | mark))?;
             }
             if let Some(triples) = &mut self.triples {
                 let mut hash = blake3::Hasher::new();
@@ -225,36 +229,37 @@ impl Census {
                 seq,
                 record: fitted,
                 digest,
+                decision: Decision::default(),
             },
         })
     }
 
     /// Takes in a record of the stage, as was decided: what to import, if anything.
-    pub fn take_as(&mut self, mut record: Record, action: Action) -> Result<Option<Staged>> {
-        match action {
-            Action::Drop => {
-                self.next += 1;
-                return Ok(None);
+    pub fn take_as(&mut self, mut record: Record, decision: Decision) -> Result<Option<Staged>> {
+        if decision.action == Action::Drop {
+            self.next += 1;
+            return Ok(None);
+        }
+        if let Some(ordinal) = decision.rename {
+            let key = self.canon.derive(&record, u64::from(ordinal));
+            match &mut record {
+                Record::Node(n) => n.key = key,
+                Record::Relationship(r) => r.key = key,
             }
-            Action::Rename(ordinal) => {
-                let key = self.canon.derive(&record, u64::from(ordinal));
-                match &mut record {
-                    Record::Node(n) => n.key = key,
-                    Record::Relationship(r) => r.key = key,
-                }
-            }
-            _ => {}
         }
         Ok(match self.take(record)? {
-            Taken::Staged { staged, .. } => Some(staged),
+            Taken::Staged { staged, .. } => Some(Staged { decision, ..staged }),
             Taken::LeftOut { .. } | Taken::Filtered => None,
         })
     }
 
-    /// The last record is not in the stage after all.
-    pub fn not_staged(&mut self) {
-        self.next -= 1;
-        self.left_out.pop();
+    /// Takes out what it collected for comparing.
+    pub fn collected(&mut self) -> Collected {
+        Collected {
+            ledger: std::mem::replace(&mut self.ledger, LedgerBuilder::new(&self.dir)),
+            ends: std::mem::replace(&mut self.ends_of, Sorter::new(&self.dir)),
+            triples: self.triples.take(),
+        }
     }
 
     /// Whether the filter lets a record through.
@@ -267,18 +272,8 @@ impl Census {
         self.sieve.is_open()
     }
 
-    /// Notes what could not be read.
-    pub fn unreadable(&mut self, found: Vec<Unreadable>) {
-        for one in found {
-            *self.unreadable_count.of(one.kind) += 1;
-            if self.unreadable.len() < crate::report::MOST_KEPT {
-                self.unreadable.push(one);
-            }
-        }
-    }
-
     fn count(&mut self, record: &Record) {
-        let name = memory::type_name(record, &self.canon);
+        let name = short(memory::type_name(record, &self.canon));
         let by_type = match record {
             Record::Node(_) => &mut self.types,
             Record::Relationship(_) => &mut self.relationship_types,
@@ -329,8 +324,8 @@ impl Census {
         if let Record::Node(node) = record {
             let title = Memory::of(node).title.unwrap_or_default();
             let sample = Sample {
-                id: node.key.display(),
-                title,
+                id: short_key(&node.key),
+                title: short(title),
                 updated_at,
             };
             let at = self.newest.partition_point(|n| n.updated_at >= updated_at);
@@ -338,6 +333,16 @@ impl Census {
             self.newest.truncate(NEWEST);
         }
     }
+}
+
+/// What comparing needs of a census.
+pub struct Collected {
+    /// Staged records by key.
+    pub ledger: LedgerBuilder,
+    /// See [`Census::ends_of`].
+    pub ends: Sorter<24>,
+    /// See [`Census::triples`].
+    pub triples: Option<Sorter<24>>,
 }
 
 /// What became of a record.
@@ -366,7 +371,7 @@ pub enum Taken {
 fn note(list: &mut (u64, Vec<String>), record: &Record) {
     list.0 += 1;
     if list.1.len() < EXAMPLES {
-        list.1.push(record.key().display());
+        list.1.push(short_key(record.key()));
     }
 }
 
@@ -379,7 +384,7 @@ fn keyed(key: [u8; 16], seq: u64) -> [u8; 24] {
 
 /// When a record was written, in microseconds: `updated_at` of a node, `recorded_at`
 /// of a relationship. `canon` has just digested it.
-fn time_of(record: &Record, canon: &Canon) -> i64 {
+pub fn time_of(record: &Record, canon: &Canon) -> i64 {
     let parse = |bytes: &[u8]| Instant::parse(std::str::from_utf8(bytes).ok()?);
     let found = match record {
         Record::Node(_) => match canon.text("updated_at") {

@@ -1,10 +1,12 @@
 //! How far a run is, as the next process must know it: `checkpoint.json`, always
 //! written whole. It decides; events are for people.
 
+use super::Tally;
 use super::home::{RunFolder, write_durably};
+use super::loss::{EXAMPLES, short_key};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Kind;
-use crate::store::{Cursor, Fingerprint, WriteMode};
+use crate::model::{Kind, Record};
+use crate::store::{Cursor, Fingerprint, Unreadable, WriteMode};
 use serde::{Deserialize, Serialize};
 
 /// Version of the checkpoint, the undo journal and the digests.
@@ -29,6 +31,9 @@ pub struct Checkpoint {
     pub source: Option<Fingerprint>,
     /// Where the export goes on, if it was broken off.
     pub export: Option<Exported>,
+    /// What of the source is not in the stage, up to there.
+    #[serde(default)]
+    pub lost: Lost,
     /// How the target is written.
     pub mode: Option<WriteMode>,
     /// Whether the target was there, and if so as which fingerprint it was compared.
@@ -37,6 +42,9 @@ pub struct Checkpoint {
     pub content_before: Option<String>,
     /// The last batch that is durable in the target (journal mode).
     pub acknowledged: u64,
+    /// It is being rolled back from where it was not known whether it had published.
+    #[serde(default)]
+    pub uncertain: bool,
     /// Where the backup is.
     pub backup: Option<String>,
 }
@@ -72,6 +80,45 @@ pub struct Exported {
     pub records: u64,
 }
 
+/// What a source holds and a stage does not: a run that goes on from its stage would
+/// not meet it again, and must not forget it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// What could not be read.
+    pub unreadable: Tally,
+    /// Where that was, the first 10,000.
+    pub places: Vec<Unreadable>,
+    /// Records larger than any that is moved.
+    pub too_large: Tally,
+    /// The keys of some of them.
+    pub examples: Vec<String>,
+}
+
+impl Lost {
+    /// Notes what could not be read.
+    pub fn unreadable(&mut self, found: Vec<Unreadable>) {
+        for one in found {
+            *self.unreadable.of(one.kind) += 1;
+            if self.places.len() < crate::report::MOST_KEPT {
+                self.places.push(one);
+            }
+        }
+    }
+
+    /// Notes a record that is too large.
+    pub fn too_large(&mut self, record: &Record) {
+        *self.too_large.of(record.kind()) += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(short_key(record.key()));
+        }
+    }
+
+    /// How much there is.
+    pub fn total(&self) -> u64 {
+        self.unreadable.total() + self.too_large.total()
+    }
+}
+
 impl Checkpoint {
     /// At the very start.
     pub fn new(plan: String, target_identity: String, started_at: i64) -> Self {
@@ -84,10 +131,12 @@ impl Checkpoint {
             step: Step::Exporting,
             source: None,
             export: None,
+            lost: Lost::default(),
             mode: None,
             target_before: None,
             content_before: None,
             acknowledged: 0,
+            uncertain: false,
             backup: None,
         }
     }

@@ -2,14 +2,14 @@
 //! key, decides every record, tells what verification must find, and finds ends that
 //! are missing and keys that are repeated.
 
-use super::census::Census;
+use super::census::Collected;
 use super::decide::{Action, Decisions, DecisionsBuilder};
-use super::ledger::{Entry, LedgerSpool, NO_TIME, next_join};
+use super::ledger::{Entry, LedgerSpool, NO_TIME, next_join, pair};
 use super::plan::OnConflict;
 use super::review::Tally;
 use super::sorted::{Sorted, Sorter};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::KeyHash;
+use crate::model::{KeyHash, Kind};
 use crate::store::Capabilities;
 use std::path::Path;
 
@@ -50,10 +50,14 @@ pub struct Compared {
     pub conflicts: Vec<Conflicting>,
     /// Relationships with an end that is neither staged nor in the target.
     pub dangling: Found,
+    /// Relationships that do not move because an end is not selected.
+    pub unselected: Found,
     /// Relationships that repeat from, type and to where the target keeps one.
     pub parallel: Found,
-    /// Staged records that repeat a key: renamed if the target needs keys of their own.
-    pub repeated: Found,
+    /// Nodes that repeat a key, and so get one of their own.
+    pub repeated_nodes: Found,
+    /// Relationships that do.
+    pub repeated_relationships: Found,
     /// Keys that the target itself holds several times.
     pub repeated_in_target: u64,
     /// Whether records must be dropped or renamed: then the stage is counted again
@@ -103,17 +107,13 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Takes what a census collected.
-    pub fn of(census: &mut Census, dir: &Path, present: Option<LedgerSpool>) -> Result<Self> {
-        let ledger = std::mem::replace(&mut census.ledger, super::ledger::LedgerBuilder::new(dir));
-        let ends = std::mem::replace(&mut census.ends_of, Sorter::new(dir));
+    /// Sorts what a census collected.
+    pub fn of(collected: Collected, dir: &Path, present: Option<LedgerSpool>) -> Result<Self> {
+        let triples = collected.triples.map(Sorter::sorted).transpose()?;
         Ok(Self {
-            staged: ledger.spool(dir)?,
-            ends: ends.sorted()?,
-            triples: match census.triples.take() {
-                Some(triples) => Some(triples.sorted()?),
-                None => None,
-            },
+            staged: collected.ledger.spool(dir)?,
+            ends: collected.ends.sorted()?,
+            triples,
             present,
         })
     }
@@ -124,6 +124,7 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
     let mut pass = Pass {
         terms,
         decisions: DecisionsBuilder::new(terms.dir),
+        missing: Sorter::new(terms.dir),
         out: Compared {
             decisions: DecisionsBuilder::new(terms.dir).finish(terms.dir)?,
             expected: super::ledger::LedgerBuilder::new(terms.dir).spool(terms.dir)?,
@@ -134,14 +135,16 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
             untouched: Tally::default(),
             conflicts: Vec::new(),
             dangling: Found::default(),
+            unselected: Found::default(),
             parallel: Found::default(),
-            repeated: Found::default(),
+            repeated_nodes: Found::default(),
+            repeated_relationships: Found::default(),
             repeated_in_target: 0,
             again: false,
         },
     };
     if let Some(earlier) = terms.earlier {
-        earlier.each(|seq, action| pass.decisions.push(seq, action))?;
+        earlier.each(|seq, decision| pass.decisions.again(seq, decision))?;
     }
     let mut staged = sides.staged.read();
     let mut present = match &sides.present {
@@ -163,12 +166,12 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
                 .or(old.first())
                 .map(|e| e.key)
                 .unwrap_or_default();
-            // An end counts as there if its node is staged, or in the target already;
-            // under a filter only if it is staged.
-            let there = !new.is_empty() || terms.open;
+            // An end is there if its node is staged, or in the target already; that
+            // saves no relationship that is itself older than what is moved.
             while let Some(end) = ends.filter(|end| end[..16] <= key[..]) {
+                let there = !new.is_empty() || !old.is_empty() && !is_old(&end);
                 if end[..16] != key || !there {
-                    pass.missing_end(&end)?;
+                    pass.missing.push(seq_of(&end).to_be_bytes())?;
                 }
                 ends = sides.ends.next()?;
             }
@@ -176,9 +179,10 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
         }
     })?;
     while let Some(end) = ends {
-        pass.missing_end(&end)?;
+        pass.missing.push(seq_of(&end).to_be_bytes())?;
         ends = sides.ends.next()?;
     }
+    pass.missing()?;
     if let Some(triples) = &mut sides.triples {
         pass.parallel(triples)?;
     }
@@ -191,18 +195,28 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
 struct Pass<'a> {
     terms: &'a Terms<'a>,
     decisions: DecisionsBuilder,
+    /// Positions of relationships with an end that is not there, once for each.
+    missing: Sorter<8>,
     out: Compared,
 }
 
 impl Pass<'_> {
-    fn missing_end(&mut self, end: &[u8; 24]) -> Result<()> {
-        let seq = seq_of(end);
-        if self.terms.open {
-            self.out.dangling.push(seq);
-        }
-        if !self.terms.open || !self.terms.target.dangling {
-            self.out.again = true;
-            self.decisions.push(seq, Action::Drop)?;
+    fn missing(&mut self) -> Result<()> {
+        let missing = std::mem::replace(&mut self.missing, Sorter::new(self.terms.dir));
+        let (mut missing, mut last) = (missing.sorted()?, None);
+        while let Some(entry) = missing.next()? {
+            if last.replace(entry) == Some(entry) {
+                continue;
+            }
+            let seq = u64::from_be_bytes(entry);
+            match self.terms.open {
+                true => self.out.dangling.push(seq),
+                false => self.out.unselected.push(seq),
+            }
+            if !self.terms.open || !self.terms.target.dangling {
+                self.out.again = true;
+                self.decisions.push(seq, Action::Drop)?;
+            }
         }
         Ok(())
     }
@@ -210,12 +224,13 @@ impl Pass<'_> {
     fn parallel(&mut self, triples: &mut Sorted<24>) -> Result<()> {
         let mut last = None;
         while let Some(triple) = triples.next()? {
-            if last == Some(triple[..16].to_vec()) {
+            let mut key = [0; 16];
+            key.copy_from_slice(&triple[..16]);
+            if last.replace(key) == Some(key) {
                 self.out.parallel.push(seq_of(&triple));
                 self.out.again = true;
                 self.decisions.push(seq_of(&triple), Action::Drop)?;
             }
-            last = Some(triple[..16].to_vec());
         }
         Ok(())
     }
@@ -224,101 +239,102 @@ impl Pass<'_> {
     /// reverse order.
     fn decide(
         &mut self,
-        new: Vec<Entry>,
+        mut new: Vec<Entry>,
         mut old: Vec<Entry>,
         ready: &mut Vec<Entry>,
     ) -> Result<()> {
         self.out.repeated_in_target += old.len().saturating_sub(1) as u64;
-        let mut shall = Vec::with_capacity(new.len() + old.len());
+        self.rename(&mut new)?;
         // Equal content first: that is the same under every policy.
-        let mut rest = Vec::new();
-        for staged in self.rename(new)? {
-            match old.iter().position(|o| o.digest.matches(&staged.digest)) {
-                Some(at) => {
-                    shall.push(old.remove(at));
-                    *self.out.same.of(staged.kind) += 1;
-                    self.decisions.push(staged.seq, Action::Same)?;
-                }
-                None => rest.push(staged),
+        pair(&mut new, &mut old, |staged, present| {
+            ready.push(present);
+            *self.out.same.of(staged.kind) += 1;
+            self.decisions.push(staged.seq, Action::Same)
+        })?;
+        for mut staged in new {
+            staged.ours = true;
+            let Some(present) = old.pop() else {
+                *self.out.added.of(staged.kind) += 1;
+                ready.push(staged);
+                continue;
+            };
+            let replaced = self.replaces(&staged, &present);
+            let (kept, tally) = match replaced {
+                true => (staged, &mut self.out.changed),
+                false => (present, &mut self.out.kept),
+            };
+            *tally.of(staged.kind) += 1;
+            ready.push(kept);
+            match replaced {
+                true => self.decisions.replace(staged.seq, present.size)?,
+                false => self.decisions.push(staged.seq, Action::Skip)?,
             }
-        }
-        for staged in rest {
-            match old.pop() {
-                None => {
-                    *self.out.added.of(staged.kind) += 1;
-                    shall.push(staged);
-                }
-                Some(present) => {
-                    let replaced = self.replaces(&staged, &present)?;
-                    let (kept, tally) = match replaced {
-                        true => (staged, &mut self.out.changed),
-                        false => (present, &mut self.out.kept),
-                    };
-                    *tally.of(staged.kind) += 1;
-                    shall.push(kept);
-                    self.decisions.push(
-                        staged.seq,
-                        if replaced {
-                            Action::Replace
-                        } else {
-                            Action::Skip
-                        },
-                    )?;
-                    if self.out.conflicts.len() < SHOWN {
-                        self.out.conflicts.push(Conflicting {
-                            key: staged.key,
-                            seq: staged.seq,
-                            replaced,
-                        });
-                    }
-                }
+            if self.out.conflicts.len() < SHOWN {
+                self.out.conflicts.push(Conflicting {
+                    key: staged.key,
+                    seq: staged.seq,
+                    replaced,
+                });
             }
         }
         for present in old {
             *self.out.untouched.of(present.kind) += 1;
-            shall.push(present);
+            ready.push(present);
         }
-        ready.append(&mut shall);
-        ready.sort_by_key(|e| std::cmp::Reverse((e.digest.core, e.digest.row)));
+        if ready.len() > 1 {
+            ready.sort_by_key(|e| std::cmp::Reverse((e.digest.core, e.digest.row)));
+        }
         Ok(())
     }
 
     /// All but the first of several staged records with one key get keys of their own,
-    /// where the target needs that.
-    fn rename(&mut self, mut new: Vec<Entry>) -> Result<Vec<Entry>> {
+    /// since no target is written to by a key that stands for several.
+    fn rename(&mut self, new: &mut Vec<Entry>) -> Result<()> {
         if new.len() < 2 {
-            return Ok(new);
+            return Ok(());
         }
         new.sort_by_key(|e| e.seq);
-        for (ordinal, entry) in new.iter().enumerate().skip(1) {
-            self.out.repeated.push(entry.seq);
-            if self.terms.target.unique_ids {
-                self.out.again = true;
-                self.decisions
-                    .push(entry.seq, Action::Rename(ordinal as u32))?;
+        for (ordinal, entry) in new.drain(1..).enumerate() {
+            match entry.kind {
+                Kind::Node => self.out.repeated_nodes.push(entry.seq),
+                Kind::Relationship => self.out.repeated_relationships.push(entry.seq),
             }
+            self.out.again = true;
+            self.decisions.rename(entry.seq, ordinal as u32 + 1)?;
         }
-        if self.terms.target.unique_ids {
-            new.truncate(1);
-        }
-        Ok(new)
+        Ok(())
     }
 
-    fn replaces(&self, staged: &Entry, present: &Entry) -> Result<bool> {
-        Ok(match self.terms.policy {
+    fn replaces(&self, staged: &Entry, present: &Entry) -> bool {
+        match self.terms.policy {
             OnConflict::Skip | OnConflict::Fail => false,
             OnConflict::Overwrite => true,
-            OnConflict::Newest => {
-                staged.time != NO_TIME && present.time != NO_TIME && staged.time > present.time
-            }
-        })
+            OnConflict::Newest => is_newer(staged.time, present.time),
+        }
     }
 }
 
-fn seq_of(entry: &[u8; 24]) -> u64 {
+/// Whether the staged record is the newer one: a tie, or a time that cannot be read, is
+/// no reason to replace anything.
+pub fn is_newer(staged: i64, present: i64) -> bool {
+    staged != NO_TIME && present != NO_TIME && staged > present
+}
+
+/// Marks an end of a relationship that is older than what is moved.
+pub const OLD: u64 = 1 << 63;
+
+fn seq_and_mark(entry: &[u8; 24]) -> u64 {
     let mut seq = [0; 8];
     seq.copy_from_slice(&entry[16..]);
     u64::from_be_bytes(seq)
+}
+
+fn seq_of(entry: &[u8; 24]) -> u64 {
+    seq_and_mark(entry) & !OLD
+}
+
+fn is_old(entry: &[u8; 24]) -> bool {
+    seq_and_mark(entry) & OLD != 0
 }
 
 /// The error of the policy `fail`.

@@ -5,14 +5,18 @@ use super::event::Event;
 use super::events::Events;
 use super::handle::Command;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::Limit;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// A clonable view of the controls.
 #[derive(Clone)]
-pub struct Control(Arc<Inner>);
+pub struct Control {
+    inner: Arc<Inner>,
+    holding: bool,
+}
 
 struct Inner {
     paused: watch::Sender<bool>,
@@ -28,6 +32,15 @@ struct Bucket {
     records: u64,
 }
 
+impl Bucket {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            records: 0,
+        }
+    }
+}
+
 const GO: u8 = 0;
 const KEEP: u8 = 1;
 const TAKE_BACK: u8 = 2;
@@ -35,16 +48,24 @@ const TAKE_BACK: u8 = 2;
 impl Control {
     /// Controls with a limit in records a second; 0 for none.
     pub fn new(rate: u32) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             paused: watch::Sender::new(false),
             stop: watch::Sender::new(GO),
             answer: watch::Sender::new(None),
             rate: AtomicU32::new(rate),
-            bucket: Mutex::new(Bucket {
-                since: Instant::now(),
-                records: 0,
-            }),
-        }))
+            bucket: Mutex::new(Bucket::new()),
+        });
+        let holding = false;
+        Self { inner, holding }
+    }
+
+    /// For work that holds the target shut: a pause is an error there ([`is_pause`]),
+    /// upon which it lets go and begins again, and the limit does not apply.
+    pub fn holding(&self) -> Self {
+        Self {
+            holding: true,
+            ..self.clone()
+        }
     }
 
     /// Obeys commands until their sender is gone.
@@ -52,27 +73,29 @@ impl Control {
         while let Some(command) = commands.recv().await {
             match command {
                 Command::Pause => {
-                    if !self.0.paused.send_replace(true) {
+                    if !self.inner.paused.send_replace(true) {
                         events.emit(Event::Paused);
                     }
                 }
                 Command::Continue => {
-                    if self.0.paused.send_replace(false) {
+                    if self.inner.paused.send_replace(false) {
                         events.emit(Event::Unpaused);
                     }
                 }
                 Command::Stop { rollback } => {
                     let how = if rollback { TAKE_BACK } else { KEEP };
-                    if self.0.stop.send_replace(how) != how {
+                    if self.inner.stop.send_replace(how) != how {
                         events.emit(Event::Stopping { rollback });
                     }
                 }
                 Command::Rate(rate) => {
-                    self.0.rate.store(rate, Ordering::Relaxed);
+                    self.inner.rate.store(rate, Ordering::Relaxed);
+                    // What was let through under the old limit is no debt under the new.
+                    *self.bucket() = Bucket::new();
                     events.emit(Event::RateLimited { rate });
                 }
                 Command::Answer { proceed } => {
-                    self.0.answer.send_replace(Some(proceed));
+                    self.inner.answer.send_replace(Some(proceed));
                 }
             }
         }
@@ -80,20 +103,25 @@ impl Control {
 
     /// Whether the run shall stop, and if so whether its writes are to be taken back.
     pub fn stopping(&self) -> Option<bool> {
-        match *self.0.stop.borrow() {
+        match *self.inner.stop.borrow() {
             GO => None,
             how => Some(how == TAKE_BACK),
         }
     }
 
-    /// Whether a pause was asked for.
-    pub fn pausing(&self) -> bool {
-        *self.0.paused.borrow()
+    fn bucket(&self) -> MutexGuard<'_, Bucket> {
+        self.inner
+            .bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets that the run shall stop, so that its rollback can work.
-    pub fn clear_stop(&self) {
-        self.0.stop.send_replace(GO);
+    /// Forgets that the run shall stop, or pause, so that its rollback can work.
+    pub fn clear(&self, events: &Events) {
+        self.inner.stop.send_replace(GO);
+        if self.inner.paused.send_replace(false) {
+            events.emit(Event::Unpaused);
+        }
     }
 
     /// `Interrupted` if the run shall stop.
@@ -107,7 +135,11 @@ impl Control {
 
     /// Waits while paused.
     pub async fn unpaused(&self) -> Result<()> {
-        let (mut paused, mut stop) = (self.0.paused.subscribe(), self.0.stop.subscribe());
+        if self.holding && *self.inner.paused.borrow() {
+            self.check()?;
+            return Err(Error::new(ErrorKind::Interrupted, "paused").temporary());
+        }
+        let (mut paused, mut stop) = (self.inner.paused.subscribe(), self.inner.stop.subscribe());
         tokio::select! {
             _ = paused.wait_for(|paused| !paused) => {}
             _ = stop.wait_for(|stop| *stop != GO) => {}
@@ -119,21 +151,21 @@ impl Control {
     pub async fn pass(&self, records: u64) -> Result<()> {
         self.unpaused().await?;
         loop {
-            let rate = u64::from(self.0.rate.load(Ordering::Relaxed));
+            if self.holding {
+                return Ok(());
+            }
+            let rate = u64::from(self.inner.rate.load(Ordering::Relaxed));
             if rate == 0 {
                 return Ok(());
             }
             let wait = {
-                let mut bucket = self.0.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut bucket = self.bucket();
                 let due = Duration::from_secs_f64(bucket.records as f64 / rate as f64);
                 let elapsed = bucket.since.elapsed();
                 if due <= elapsed {
                     // A long rest earns no burst of more than a second's worth.
                     if elapsed - due > Duration::from_secs(1) {
-                        *bucket = Bucket {
-                            since: Instant::now(),
-                            records: 0,
-                        };
+                        *bucket = Bucket::new();
                     }
                     bucket.records += records;
                     return Ok(());
@@ -145,15 +177,40 @@ impl Control {
         }
     }
 
+    /// How much to read at once, so that a low limit does not come in great lumps.
+    pub fn page(&self) -> Limit {
+        match self.inner.rate.load(Ordering::Relaxed) as usize {
+            0 => Limit::PAGE,
+            rate => Limit {
+                rows: rate.min(Limit::PAGE.rows),
+                ..Limit::PAGE
+            },
+        }
+    }
+
     /// Waits for the answer to a review.
     pub async fn answer(&self) -> Result<bool> {
-        let (mut answer, mut stop) = (self.0.answer.subscribe(), self.0.stop.subscribe());
+        let (mut answer, mut stop) = (self.inner.answer.subscribe(), self.inner.stop.subscribe());
         let got = tokio::select! {
             got = answer.wait_for(Option::is_some) => got.ok().and_then(|a| *a),
             _ = stop.wait_for(|stop| *stop != GO) => None,
         };
         self.check()?;
-        self.0.answer.send_replace(None);
+        self.inner.answer.send_replace(None);
         Ok(got.unwrap_or(false))
+    }
+}
+
+/// Whether work was given up only to let go of the target during a pause.
+pub fn is_pause(error: &Error) -> bool {
+    error.kind() == ErrorKind::Interrupted && error.is_temporary()
+}
+
+/// Whether the connection is gone, so that what was open on it may be opened again.
+pub fn is_lost(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Unreachable => true,
+        ErrorKind::Interrupted | ErrorKind::Conflict | ErrorKind::Drifted => false,
+        _ => error.is_temporary(),
     }
 }

@@ -6,8 +6,9 @@ use super::state::RunState;
 use crate::error::{Error, Result};
 use crate::model::Kind;
 use crate::report::{Check, Verdict};
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Seek as _, Write as _};
+use std::io::{BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -18,18 +19,21 @@ const DRAW_MS: u128 = 50;
 /// Milliseconds between two in the file.
 const WRITE_MS: u128 = 1_000;
 
+/// Warnings of one sort that are told; more are only counted.
+const MOST_ALIKE: u64 = 100;
+
 /// A clonable sink of events.
 #[derive(Clone)]
 pub struct Events(Arc<Mutex<Inner>>);
 
 struct Inner {
     file: Option<File>,
-    state: RunState,
     watch: watch::Sender<RunState>,
     drawn: Instant,
     written: Instant,
     checks: Vec<Check>,
     warnings: Vec<String>,
+    alike: BTreeMap<String, u64>,
     phases: Vec<(Phase, u64)>,
     begun: Vec<(Phase, Instant)>,
 }
@@ -40,30 +44,40 @@ pub fn now_ms() -> i64 {
 }
 
 impl Events {
-    /// Appends to the events of that run.
+    /// Appends to the events of that run; the state begins with what it did before.
     pub fn of(run: &RunFolder) -> Result<(Self, watch::Receiver<RunState>)> {
         let path = run.events_path();
+        let wrap = |e| Error::io("append to", &path, e);
         let mut file = open_private(&path)?;
-        file.seek(std::io::SeekFrom::End(0))
-            .map_err(|e| Error::io("append to", &path, e))?;
-        Ok(Self::new(Some(file)))
+        let state = RunState::replay(&mut BufReader::new(&mut file));
+        let end = file.seek(SeekFrom::End(0)).map_err(wrap)?;
+        // A process that was killed may have left half a line.
+        let mut last = [b'\n'];
+        if end > 0 {
+            file.seek(SeekFrom::Start(end - 1)).map_err(wrap)?;
+            file.read_exact(&mut last).map_err(wrap)?;
+        }
+        if last != [b'\n'] {
+            file.write_all(b"\n").map_err(wrap)?;
+        }
+        Ok(Self::new(Some(file), state))
     }
 
     /// Kept nowhere: for work that is no run.
     pub fn nowhere() -> Self {
-        Self::new(None).0
+        Self::new(None, RunState::default()).0
     }
 
-    fn new(file: Option<File>) -> (Self, watch::Receiver<RunState>) {
-        let (watch, receiver) = watch::channel(RunState::default());
+    fn new(file: Option<File>, state: RunState) -> (Self, watch::Receiver<RunState>) {
+        let (watch, receiver) = watch::channel(state);
         let inner = Inner {
             file,
-            state: RunState::default(),
             watch,
             drawn: Instant::now(),
             written: Instant::now(),
             checks: Vec::new(),
             warnings: Vec::new(),
+            alike: BTreeMap::new(),
             phases: Vec::new(),
             begun: Vec::new(),
         };
@@ -159,7 +173,17 @@ impl Events {
     /// Tells a warning.
     pub fn warn(&self, code: &str, message: impl Into<String>) {
         let message = message.into();
-        self.with(|inner| inner.warnings.push(message.clone()));
+        let many = self.with(|inner| {
+            let alike = inner.alike.entry(code.to_owned()).or_default();
+            *alike += 1;
+            if *alike <= MOST_ALIKE {
+                inner.warnings.push(message.clone());
+            }
+            *alike > MOST_ALIKE
+        });
+        if many {
+            return;
+        }
         self.emit(Event::Warning {
             code: code.to_owned(),
             message,
@@ -176,11 +200,11 @@ impl Events {
     /// The checks, warnings and phases so far, for the report.
     pub fn told(&self) -> (Vec<Check>, Vec<String>, Vec<(Phase, u64)>) {
         self.with(|inner| {
-            (
-                inner.checks.clone(),
-                inner.warnings.clone(),
-                inner.phases.clone(),
-            )
+            let mut warnings = inner.warnings.clone();
+            for (code, count) in inner.alike.iter().filter(|(_, n)| **n > MOST_ALIKE) {
+                warnings.push(format!("{} more of the sort {code:?}", count - MOST_ALIKE));
+            }
+            (inner.checks.clone(), warnings, inner.phases.clone())
         })
     }
 }
@@ -198,7 +222,6 @@ impl Inner {
             line.push('\n');
             let _ = file.write_all(line.as_bytes());
         }
-        self.state.apply(&stamped);
-        self.watch.send_replace(self.state.clone());
+        self.watch.send_modify(|state| state.apply(&stamped));
     }
 }

@@ -5,15 +5,16 @@
 use super::census::{Census, Staged, Taken};
 use super::checkpoint::{Checkpoint, Exported, Step};
 use super::control::Control;
-use super::decide::{Action, Decisions};
+use super::decide::{Decision, Decisions};
 use super::event::{Event, Phase};
 use super::events::Events;
 use super::home::RunFolder;
+use super::loss::MAX_RECORD;
 use super::step::step;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::Kind;
 use crate::store::archive::{ArchiveReader, ArchiveWriter, Header};
-use crate::store::{Counts, Cursor, Limit, Page, Snapshot};
+use crate::store::{Counts, Cursor, Page, Snapshot};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -25,6 +26,8 @@ const CHECKPOINT: Duration = Duration::from_secs(2);
 pub struct Export {
     /// The source's picture.
     pub snapshot: Box<dyn Snapshot>,
+    /// Whether that may show what is written meanwhile.
+    pub may_drift: bool,
     /// Where the stage is, or shall be.
     pub stage: PathBuf,
     /// Header of a new stage.
@@ -54,6 +57,7 @@ impl Export {
     pub async fn run(self) -> Result<(Census, Checkpoint)> {
         let Export {
             mut snapshot,
+            may_drift,
             stage,
             header,
             folder,
@@ -69,49 +73,67 @@ impl Export {
             nodes: counts.of(Kind::Node),
             relationships: counts.relationships,
         });
-        let from = checkpoint.export.clone().filter(|_| stage.exists());
-        let (pages, received) = mpsc::channel::<Read>(2);
         let mut work = Worker {
-            folder,
+            folder: folder.clone(),
             checkpoint,
             census,
             feed,
             events: events.clone(),
             saved: None,
         };
-        let going_on = from.clone();
-        let worker = tokio::task::spawn_blocking(move || -> Result<(Census, Checkpoint)> {
-            let writer = work.open(&stage, &header, going_on.as_ref())?;
+        let (work, writer, from) = super::blocking(move || {
+            let (writer, from) = work.open(&stage, &header)?;
             step("export-begun");
-            work.work(writer, received, going_on)
-        });
+            Ok((work, writer, from))
+        })
+        .await?;
+        let (pages, received) = mpsc::channel::<Read>(2);
+        let going_on = from.clone();
+        let worker = tokio::task::spawn_blocking(move || work.work(writer, received, going_on));
         let read = read(&mut *snapshot, from, pages, &control).await;
         let worked = worker
             .await
             .map_err(|e| Error::internal("the export stopped").because(e))?;
-        // A reader that stopped because nobody took its pages says nothing; one that
-        // failed or was stopped is the cause of whatever the worker says.
-        let complete = read.and(worked)?;
+        // A reader that stopped because nobody took its pages says nothing itself.
+        read?;
+        let (census, mut checkpoint) = worked?;
         snapshot.finish().await?;
-        let found = complete.0.counts;
-        check_counts(&events, counts, found, &complete.0);
-        Ok(complete)
+        check_counts(&events, counts, &census, may_drift)?;
+        // Only now is the stage known to be one picture, and only whole does it count.
+        super::blocking(move || {
+            checkpoint.step = Step::Staged;
+            checkpoint.export = None;
+            checkpoint.save(&folder)?;
+            step("stage-finished");
+            Ok((census, checkpoint))
+        })
+        .await
     }
 }
 
-/// A source that reads other numbers than it counts is told, never passed over.
-fn check_counts(events: &Events, counted: Counts, staged: Counts, census: &Census) {
-    let lost = census.unreadable_count.total();
-    if census.is_open() && counted.total() != staged.total() + lost {
-        events.warn(
-            "source-count",
-            format!(
-                "the source counts {} records and {} were read ({lost} could not be)",
-                counted.total(),
-                staged.total(),
-            ),
-        );
+/// A source that reads other numbers than it counts was written to meanwhile, or is
+/// damaged; that is told, never passed over.
+fn check_counts(events: &Events, counted: Counts, census: &Census, may_drift: bool) -> Result<()> {
+    let (staged, lost) = (census.counts, census.lost.total());
+    if !census.is_open() || counted.total() == staged.total() + lost {
+        return Ok(());
     }
+    if may_drift && lost == 0 {
+        return Err(Error::new(
+            ErrorKind::Drifted,
+            "the source was written to while it was read",
+        )
+        .temporary());
+    }
+    events.warn(
+        "source-count",
+        format!(
+            "the source counts {} records and {} were read ({lost} could not be)",
+            counted.total(),
+            staged.total(),
+        ),
+    );
+    Ok(())
 }
 
 async fn read(
@@ -125,7 +147,7 @@ async fn read(
     for kind in Kind::BOTH.into_iter().filter(|k| *k >= first) {
         loop {
             control.unpaused().await?;
-            let page = snapshot.scan(kind, after.as_ref(), Limit::PAGE).await?;
+            let page = snapshot.scan(kind, after.as_ref(), control.page()).await?;
             control.pass(page.records.len() as u64).await?;
             after = page.next.clone();
             if pages.send(Read { kind, page }).await.is_err() {
@@ -150,21 +172,30 @@ struct Worker {
 }
 
 impl Worker {
-    fn open(
-        &mut self,
-        stage: &Path,
-        header: &Header,
-        from: Option<&Exported>,
-    ) -> Result<ArchiveWriter> {
-        if let Some(from) = from {
-            let writer = ArchiveWriter::resume(stage)?;
-            if writer.position().records >= from.records {
-                return Ok(writer);
+    /// Opens the stage, and tells where the source is to be read on: from its start,
+    /// unless the stage of a broken export holds what its checkpoint promises.
+    fn open(&mut self, stage: &Path, header: &Header) -> Result<(ArchiveWriter, Option<Exported>)> {
+        if let Some(from) = self.checkpoint.export.take().filter(|_| stage.exists()) {
+            match ArchiveWriter::resume(stage) {
+                Ok(writer) if writer.position().records >= from.records => {
+                    self.census.lost = self.checkpoint.lost.clone();
+                    self.checkpoint.export = Some(from.clone());
+                    return Ok((writer, Some(from)));
+                }
+                _ => self.events.warn(
+                    "stage-damaged",
+                    "the stage is not as it was left; reading the source from its start",
+                ),
             }
         }
-        let _ = std::fs::remove_file(stage);
-        self.checkpoint.export = None;
-        ArchiveWriter::create(stage, header)
+        self.checkpoint.lost = Default::default();
+        match std::fs::remove_file(stage) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", stage, e));
+            }
+            _ => {}
+        }
+        Ok((ArchiveWriter::create(stage, header)?, None))
     }
 
     fn work(
@@ -180,7 +211,8 @@ impl Worker {
         if staged > 0 {
             let mut reader = writer.reader()?;
             recount(&mut reader, &mut self.census, None, |batch| {
-                send(&mut self.feed, batch)
+                send(&mut self.feed, batch);
+                true
             })?;
         }
         let mut done = [
@@ -188,18 +220,25 @@ impl Worker {
             self.census.counts.relationships,
         ];
         while let Some(Read { kind, page }) = pages.blocking_recv() {
-            self.census.unreadable(page.unreadable);
+            self.census.lost.unreadable(page.unreadable);
             let mut batch = Vec::with_capacity(page.records.len());
-            let read = page.records.len() as u64;
             for record in page.records {
-                if skip > 0 && self.census.passes(&record) {
+                let large = record.size() > MAX_RECORD;
+                if skip > 0 && !large && self.census.passes(&record) {
                     skip -= 1;
+                    continue;
+                }
+                done[kind as usize] += 1;
+                if large {
+                    if self.census.passes(&record) {
+                        self.census.lost.too_large(&record);
+                    }
                     continue;
                 }
                 match self.census.take(record)? {
                     Taken::Filtered => {}
                     Taken::LeftOut { record, portable } => {
-                        push(&mut writer, &record, portable, &mut self.census)?;
+                        writer.push_known(&record, portable)?;
                     }
                     Taken::Staged {
                         original,
@@ -212,25 +251,22 @@ impl Worker {
                     }
                 }
             }
-            done[kind as usize] += read;
             let bytes = self.census.bytes[kind as usize];
             self.events
                 .progress(Phase::Export, kind, done[kind as usize], bytes);
             send(&mut self.feed, batch);
             step("export-page");
-            let next = match (page.next, kind) {
-                (Some(after), kind) => Some((kind, Some(after))),
+            match (page.next, kind) {
+                (Some(after), kind) => self.checkpoint(&mut writer, kind, Some(after))?,
                 (None, Kind::Node) => {
                     self.events.reached(Phase::Export, kind, done[0], bytes);
-                    Some((Kind::Relationship, None))
+                    self.checkpoint(&mut writer, Kind::Relationship, None)?;
                 }
-                (None, Kind::Relationship) => None,
-            };
-            match next {
-                Some((kind, after)) => self.checkpoint(&mut writer, kind, after)?,
-                None => {
+                (None, Kind::Relationship) => {
                     self.events.reached(Phase::Export, kind, done[1], bytes);
-                    return self.whole(writer);
+                    writer.finish(serde_json::Map::new())?;
+                    self.checkpoint.lost = self.census.lost.clone();
+                    return Ok((self.census, self.checkpoint));
                 }
             }
         }
@@ -253,35 +289,12 @@ impl Worker {
             after,
             records: writer.position().records,
         });
+        self.checkpoint.lost = self.census.lost.clone();
         self.checkpoint.save(&self.folder)?;
         self.saved = Some(Instant::now());
         step("export-checkpoint");
         Ok(())
     }
-
-    fn whole(mut self, writer: ArchiveWriter) -> Result<(Census, Checkpoint)> {
-        writer.finish(serde_json::Map::new())?;
-        self.checkpoint.step = Step::Staged;
-        self.checkpoint.export = None;
-        self.checkpoint.save(&self.folder)?;
-        step("stage-finished");
-        Ok((self.census, self.checkpoint))
-    }
-}
-
-/// Stages a record that the target will not get; one too large even for the stage is
-/// named by its loss alone.
-fn push(
-    writer: &mut ArchiveWriter,
-    record: &crate::model::Record,
-    portable: bool,
-    census: &mut Census,
-) -> Result<()> {
-    if record.size() > super::loss::MAX_RECORD {
-        census.not_staged();
-        return Ok(());
-    }
-    writer.push_known(record, portable).map(drop)
 }
 
 /// Hands records on; an importer that is gone is told by its own error.
@@ -297,12 +310,26 @@ fn send(feed: &mut Option<mpsc::Sender<Vec<Staged>>>, batch: Vec<Staged>) {
 /// Records handed on at a time.
 const HANDED: usize = 1_000;
 
-/// Takes a census of what is staged, under decisions made before.
+/// Opens a stage that is whole, or says that it is not: a damaged one would lack records.
+pub fn open_stage(path: &Path) -> Result<ArchiveReader> {
+    let stage = ArchiveReader::open(path)?;
+    match stage.is_finished() && stage.damage().is_empty() {
+        true => Ok(stage),
+        false => Err(
+            Error::new(ErrorKind::Corrupt, "the stage of this run is damaged")
+                .with("file", path.display())
+                .remedy("Roll the run back, or start it again with --restart."),
+        ),
+    }
+}
+
+/// Takes a census of what is staged, under decisions made before, handing it on until
+/// nobody wants more.
 pub fn recount(
     stage: &mut ArchiveReader,
     census: &mut Census,
     decisions: Option<&Decisions>,
-    mut then: impl FnMut(Vec<Staged>),
+    mut then: impl FnMut(Vec<Staged>) -> bool,
 ) -> Result<()> {
     let mut decided = decisions.map(Decisions::read);
     let mut batch = Vec::with_capacity(HANDED);
@@ -312,13 +339,15 @@ pub fn recount(
         }
         for n in 0..stage.load(frame)? {
             let record = stage.loaded_record(n)?;
-            let action = match &mut decided {
+            let decision = match &mut decided {
                 Some(decided) => decided.of(census.next)?,
-                None => Action::Add,
+                None => Decision::default(),
             };
-            batch.extend(census.take_as(record, action)?);
-            if batch.len() == HANDED {
-                then(std::mem::replace(&mut batch, Vec::with_capacity(HANDED)));
+            batch.extend(census.take_as(record, decision)?);
+            if batch.len() == HANDED
+                && !then(std::mem::replace(&mut batch, Vec::with_capacity(HANDED)))
+            {
+                return Ok(());
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Which memories move: the filter of a plan, ready to be asked record by record.
 
+use super::ledger::NO_TIME;
 use super::plan::Filter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::memory::{self, Memory};
@@ -73,7 +74,24 @@ impl Sieve {
     }
 }
 
+/// The time from which on records move.
+#[derive(Clone, Copy, Debug)]
+pub struct Since(Instant);
+
+impl Since {
+    /// Whether it is after a time in microseconds; one that cannot be read is never too
+    /// old.
+    pub fn is_after(self, time: i64) -> bool {
+        time != NO_TIME && i128::from(time) < self.0.0.div_euclid(1_000)
+    }
+}
+
 impl Sieve {
+    /// The time from which on records move, if that is part of the filter.
+    pub fn since(&self) -> Option<Since> {
+        self.since.map(Since)
+    }
+
     /// One that everything passes.
     pub fn open() -> Self {
         Self {

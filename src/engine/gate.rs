@@ -4,17 +4,18 @@
 use super::census::Census;
 use super::compare::{self, Compared};
 use super::event::{Event, Phase};
+use super::explain::{self, Staging};
+use super::filter::Sieve;
 use super::handle::Ask;
 use super::ledger::LedgerSpool;
+use super::loss::{TOO_LARGE, TOO_LARGE_MEANS};
 use super::plan::OnConflict;
 use super::preflight::{pass, warn};
 use super::review::{Conflict, Review, Tally};
 use super::run::Run;
-use super::verify::{fetch, fetch_staged, fields};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{Check, Loss, Outcome, Verification};
 use crate::store::{Consistency, Prepared};
-use std::collections::HashMap;
 
 /// Conflicts whose fields are shown.
 const SHOWN: usize = 1_000;
@@ -25,43 +26,48 @@ impl Run {
         &mut self,
         compared: &Compared,
         census: &Census,
+        sieve: &Sieve,
         prepared: Option<&Prepared>,
     ) -> Result<bool> {
         self.tell_checks(compared, census).await?;
         let mut forecast = census.forecast.clone();
         let target = &self.stores.target.descriptor().capabilities;
-        let examples = self.keys_at(&compared.dangling.first).await?;
-        if !target.dangling && compared.dangling.count > 0 {
-            let what = "relationships with an end that is not there are left out";
-            forecast.lose_many(
+        for (is_lost, name, what, found) in [
+            (
+                !target.dangling,
                 "relationship:dangling",
-                what,
-                compared.dangling.count,
-                &examples,
-            );
-        }
-        if !target.parallel && compared.parallel.count > 0 {
-            let what = "of several relationships of one type between one pair, one is kept";
-            let examples = self.keys_at(&compared.parallel.first).await?;
-            forecast.lose_many(
+                "relationships with an end that is not there are left out",
+                &compared.dangling,
+            ),
+            (
+                !target.parallel,
                 "relationship:parallel",
-                what,
-                compared.parallel.count,
-                &examples,
-            );
+                "of several relationships of one type between one pair, one is kept",
+                &compared.parallel,
+            ),
+            (
+                true,
+                "id:repeated",
+                "memories that repeat an id get one of their own; relationships to that id lead to the first",
+                &compared.repeated_nodes,
+            ),
+        ] {
+            if is_lost && found.count > 0 {
+                let examples = self.keys_at(&found.first).await?;
+                forecast.lose_many(name, what, found.count, &examples);
+            }
         }
-        let repeated = self.repeated_nodes(compared).await?;
-        if target.unique_ids && !repeated.is_empty() {
-            let what = "memories that repeat an id get one of their own; relationships to that id lead to the first";
-            forecast.lose_many("id:repeated", what, repeated.len() as u64, &repeated);
-        }
-        let unreadable = census.unreadable_count.total();
-        if unreadable > 0 {
-            let places: Vec<String> = census.unreadable.iter().map(|u| u.place.clone()).collect();
-            let what = "what cannot be read in the source is left out";
-            forecast.lose_many("source:unreadable", what, unreadable, &places);
-        }
-        self.report.unreadable = census.unreadable.clone();
+        let lost = &census.lost;
+        let places: Vec<String> = lost.places.iter().map(|u| u.place.clone()).collect();
+        let what = "what cannot be read in the source is left out";
+        forecast.lose_many("source:unreadable", what, lost.unreadable.total(), &places);
+        forecast.lose_many(
+            TOO_LARGE,
+            TOO_LARGE_MEANS,
+            lost.too_large.total(),
+            &lost.examples,
+        );
+        self.report.unreadable = lost.places.clone();
         self.report.losses = forecast.losses(&self.plan.losses.accept);
         self.report.equivalences = forecast.equivalences.clone();
         let review = Review {
@@ -81,7 +87,7 @@ impl Run {
             kept: compared.kept,
             same: compared.same,
             untouched: compared.untouched,
-            conflicts: self.conflicts(compared).await?,
+            conflicts: self.conflicts(compared, sieve).await?,
             losses: self.report.losses.clone(),
             mode: prepared.map(|p| p.mode),
             lock_seconds: prepared.map_or(0.0, |p| {
@@ -113,6 +119,11 @@ impl Run {
         });
         let proceed = self.control.answer().await?;
         self.events.emit(Event::Answered { proceed });
+        if proceed {
+            let review = self.report.review.iter_mut().flat_map(|r| &mut r.losses);
+            let losses = self.report.losses.iter_mut().chain(review);
+            losses.for_each(|loss| loss.accepted = true);
+        }
         Ok(proceed)
     }
 
@@ -126,6 +137,8 @@ impl Run {
                 Check { examples, ..check }
             };
         let list = |(count, first): &(u64, Vec<String>)| (*count, first.clone());
+        let (dangling, unselected) = (&compared.dangling, &compared.unselected);
+        let (nodes, relationships) = (&compared.repeated_nodes, &compared.repeated_relationships);
         let (n, first) = list(&census.unreadable_memories);
         self.events.check(told(
             "memories-readable",
@@ -162,78 +175,73 @@ impl Run {
             "They are known by their content.",
             first,
         ));
-        let first = self.keys_at(&compared.repeated.first).await?;
+        let mut first = self.keys_at(&nodes.first).await?;
+        first.extend(self.keys_at(&relationships.first).await?);
+        first.truncate(100);
         self.events.check(told(
             "repeated-ids",
             "Ids that are repeated",
-            compared.repeated.count,
+            nodes.count + relationships.count,
             "records",
-            "Each later one gets an id of its own where the target needs that.",
+            "Each later one gets an id of its own.",
             first,
         ));
-        let first = self.keys_at(&compared.dangling.first).await?;
         self.events.check(told(
             "dangling",
             "Relationships with an end that is not there",
-            compared.dangling.count,
-            "ends",
+            dangling.count,
+            "relationships",
             "They are moved as they are where the target can hold them.",
-            first,
+            self.keys_at(&dangling.first).await?,
         ));
+        if !self.plan.filter.is_empty() {
+            self.events.check(told(
+                "unselected-ends",
+                "Relationships with an end that is not selected",
+                unselected.count,
+                "relationships",
+                "They are not moved, unless the target holds the other end.",
+                self.keys_at(&unselected.first).await?,
+            ));
+        }
         Ok(())
     }
 
     /// Keys of the staged records at these positions, for people.
     async fn keys_at(&self, positions: &[u64]) -> Result<Vec<String>> {
-        if positions.is_empty() {
-            return Ok(Vec::new());
-        }
         let (stage, positions) = (self.stage(), positions.to_vec());
-        super::blocking(move || {
-            let found = fetch_staged(&stage, positions.clone())?;
-            let keys = positions.iter().filter_map(|p| found.get(p));
-            Ok(keys.map(|r| r.key().display()).collect())
-        })
-        .await
-    }
-
-    async fn repeated_nodes(&self, compared: &Compared) -> Result<Vec<String>> {
-        let (stage, positions) = (self.stage(), compared.repeated.first.clone());
-        if positions.is_empty() {
-            return Ok(Vec::new());
-        }
-        super::blocking(move || {
-            let found = fetch_staged(&stage, positions)?;
-            let nodes = found
-                .values()
-                .filter(|r| r.kind() == crate::model::Kind::Node);
-            Ok(nodes.map(|r| r.key().display()).collect())
-        })
-        .await
+        super::blocking(move || explain::keys_at(&stage, &positions)).await
     }
 
     /// The first conflicts with their fields, where somebody will look at them.
-    async fn conflicts(&self, compared: &Compared) -> Result<Vec<Conflict>> {
+    async fn conflicts(&self, compared: &Compared, sieve: &Sieve) -> Result<Vec<Conflict>> {
         let first: Vec<_> = compared.conflicts.iter().take(SHOWN).copied().collect();
         if first.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted: HashMap<_, _> = first.iter().map(|c| (c.key, ())).collect();
         let mut snapshot = self.stores.target.snapshot(Consistency::InPlace).await?;
-        let present = fetch(&mut *snapshot, &wanted).await?;
-        let (stage, positions) = (self.stage(), first.iter().map(|c| c.seq).collect());
-        let staged = super::blocking(move || fetch_staged(&stage, positions)).await?;
-        let both = first
-            .iter()
-            .filter_map(|c| Some((c, staged.get(&c.seq)?, present.get(&c.key)?)));
-        Ok(both
-            .map(|(conflict, source, target)| Conflict {
-                kind: source.kind(),
-                key: source.key().display(),
-                replaced: conflict.replaced,
-                fields: fields(Some(source), Some(target)),
+        let present = explain::fetch(&mut *snapshot, first.iter().map(|c| c.key)).await?;
+        let positions = first.iter().map(|c| c.seq).collect();
+        let staged = explain::fetch_staged(self.staging(sieve, compared), positions).await?;
+        let shown = first.iter().filter_map(|c| {
+            let (kind, key, fields) = explain::conflict(&c.key, &staged, &present)?;
+            Some(Conflict {
+                kind,
+                key,
+                replaced: c.replaced,
+                fields,
             })
-            .collect())
+        });
+        Ok(shown.collect())
+    }
+
+    /// The stage with what was decided about it.
+    pub fn staging(&self, sieve: &Sieve, compared: &Compared) -> Staging {
+        Staging {
+            path: self.stage(),
+            census: self.light_census(sieve),
+            decisions: compared.decisions.clone(),
+        }
     }
 
     /// Everything is in the target already: what was compared is what is proven.

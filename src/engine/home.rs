@@ -186,11 +186,20 @@ impl RunFolder {
         if self.dir.join("active").exists() && self.take().is_err() {
             return Ok(RunStatus::Active);
         }
-        let step = Checkpoint::load(self)?.map(|c| c.step);
-        Ok(match (step, self.report()) {
-            (Some(Step::Over), Ok(Some(report))) => RunStatus::Finished(report.outcome),
-            _ => RunStatus::Unfinished,
-        })
+        if Checkpoint::load(self)?.is_none_or(|c| c.step != Step::Over) {
+            return Ok(RunStatus::Unfinished);
+        }
+        match self.report()? {
+            Some(report) => Ok(RunStatus::Finished(report.outcome)),
+            None => Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("run {} is over and its report is gone", self.name),
+            )
+            .remedy(format!(
+                "Forget it with `memferry runs remove {}`.",
+                self.name
+            ))),
+        }
     }
 
     /// Where its events are.

@@ -2,20 +2,24 @@
 //! written, acknowledged, checkpointed. A write that was not answered is never
 //! repeated before the target was asked.
 
-use super::census::Staged;
+use super::census::{Staged, time_of};
 use super::checkpoint::Checkpoint;
-use super::control::Control;
-use super::decide::{Action, Decided};
+use super::compare::is_newer;
+use super::control::{Control, is_lost};
+use super::decide::Action;
 use super::event::{Event, Phase};
 use super::events::Events;
 use super::home::RunFolder;
 use super::journal::{Journal, Undo};
+use super::ledger::{Entry, LedgerBuilder, NO_TIME};
+use super::loss::short_key;
 use super::plan::OnConflict;
 use super::step::step;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Canon, Kind, Record};
+use crate::model::{Canon, Key, Kind, Record};
 use crate::report::Written;
-use crate::store::{Applied, Batch, Change, Store, WriteMode, WriteRequest, Writer};
+use crate::store::{Applied, Batch, Change, Snapshot, Store, WriteMode, WriteRequest, Writer};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -23,37 +27,37 @@ use tokio::sync::mpsc;
 /// Bytes of records in a batch, at most; a larger record travels alone.
 const BATCH_BYTES: usize = 2 << 20;
 
-/// Times that a lost connection is opened again, and that a conflict is looked at anew.
-const ATTEMPTS: u32 = 6;
+/// Times that a batch is written anew: after an answer that did not come, or a conflict.
+const ATTEMPTS: u32 = 8;
+
+/// Pauses before a lost connection is opened again: about half a minute in all.
+const PAUSES: [u64; 7] = [50, 200, 800, 2_000, 4_000, 8_000, 16_000];
 
 /// What an import works with.
 pub struct Import {
-    /// The target.
-    pub target: Arc<dyn Store>,
+    target: Arc<dyn Store>,
     /// How its writer is opened again.
-    pub request: WriteRequest,
-    /// The writer.
-    pub writer: Box<dyn Writer>,
+    request: WriteRequest,
+    /// None only while it is opened again.
+    writer: Option<Box<dyn Writer>>,
     /// The undo journal; none where the target is built aside.
     pub journal: Option<Journal>,
-    /// The policy for records that appear meanwhile.
-    pub policy: OnConflict,
+    policy: OnConflict,
     /// Most records of a batch.
-    pub rows: usize,
-    /// The run's folder.
-    pub folder: RunFolder,
+    rows: usize,
+    folder: RunFolder,
     /// How far the run is.
     pub checkpoint: Checkpoint,
-    /// Where events go.
-    pub events: Events,
-    /// The controls.
-    pub control: Control,
+    events: Events,
+    control: Control,
     /// What was written so far.
     pub written: Written,
-    /// What an earlier part of the run wrote, which is there already.
-    pub earlier: Written,
-    /// Number of the last batch.
-    pub seq: u64,
+    /// What somebody else put meanwhile where this run was to write, and that stays.
+    pub theirs: LedgerBuilder,
+    /// Records, by kind, that are the same only because an earlier part of the run wrote
+    /// them.
+    pub met_again: [u64; 2],
+    seq: u64,
     done: [u64; 2],
     bytes: [u64; 2],
     canon: Canon,
@@ -82,25 +86,30 @@ impl Work {
         };
         (first, second)
     }
+
+    fn keys(&self) -> Vec<Key> {
+        self.changes.iter().map(|c| c.key.clone()).collect()
+    }
 }
 
 impl Import {
-    /// Ready to import.
-    #[allow(clippy::too_many_arguments)]
+    /// Ready to import; `sort_in` is where entries are sorted.
     pub fn new(
         target: Arc<dyn Store>,
-        request: WriteRequest,
-        writer: Box<dyn Writer>,
+        (request, writer): (WriteRequest, Box<dyn Writer>),
         journal: Option<Journal>,
         plan: &super::plan::Write,
-        folder: RunFolder,
-        checkpoint: Checkpoint,
+        (folder, checkpoint, sort_in): (RunFolder, Checkpoint, &Path),
         (events, control): (Events, Control),
     ) -> Self {
         Self {
             target,
+            control: match request.mode {
+                WriteMode::Transaction => control.holding(),
+                _ => control,
+            },
             request,
-            writer,
+            writer: Some(writer),
             seq: journal.as_ref().map_or(0, Journal::last),
             journal,
             policy: plan.on_conflict,
@@ -108,38 +117,59 @@ impl Import {
             folder,
             checkpoint,
             events,
-            control,
             written: Written::default(),
-            earlier: Written::default(),
+            theirs: LedgerBuilder::new(sort_in),
+            met_again: [0; 2],
             done: [0; 2],
             bytes: [0; 2],
             canon: Canon::new(),
         }
     }
 
-    /// Imports what comes, as was decided, to the end.
-    pub async fn run(
-        &mut self,
-        mut feed: mpsc::Receiver<Vec<Staged>>,
-        mut decided: Option<Decided>,
-    ) -> Result<()> {
-        let mut pending: Vec<(Staged, Action)> = Vec::new();
+    /// How the target is written.
+    pub fn mode(&self) -> WriteMode {
+        self.request.mode
+    }
+
+    /// Forgets an earlier attempt that the target has undone.
+    pub async fn begin_again(&mut self) -> Result<()> {
+        if let Some(mut journal) = self.journal.take() {
+            let journal = super::blocking(move || {
+                journal.clear()?;
+                Ok(journal)
+            });
+            self.journal = Some(journal.await?);
+            self.seq = 0;
+        }
+        Ok(())
+    }
+
+    /// Imports what comes, to the end.
+    pub async fn run(&mut self, mut feed: mpsc::Receiver<Vec<Staged>>) -> Result<()> {
+        let mut pending: Vec<Staged> = Vec::new();
         let mut bytes = 0;
         while let Some(staged) = feed.recv().await {
-            pass(&self.control, self.request.mode, staged.len() as u64).await?;
+            match self.mode() {
+                WriteMode::Journal => self.control.pass(staged.len() as u64).await?,
+                // What is built aside comes from an export that was let through already.
+                WriteMode::Aside | WriteMode::Transaction => self.control.unpaused().await?,
+            }
             for one in staged {
-                let action = match &mut decided {
-                    Some(decided) => decided.of(one.seq)?,
-                    None => Action::Add,
-                };
                 let (kind, size) = (one.record.kind(), one.record.size());
                 self.done[kind as usize] += 1;
                 self.bytes[kind as usize] += size as u64;
-                match action {
+                match one.decision.action {
+                    Action::Same if self.met_again[kind as usize] > 0 => {
+                        self.met_again[kind as usize] -= 1;
+                    }
                     Action::Same => *self.written.same.of(kind) += 1,
                     Action::Skip => *self.written.skipped.of(kind) += 1,
                     action => {
-                        let first = pending.first().map(|(p, _)| p.record.kind());
+                        let size = match action {
+                            Action::Replace => size.max(1 << one.decision.replaces.min(40)),
+                            _ => size,
+                        };
+                        let first = pending.first().map(|p| p.record.kind());
                         if !pending.is_empty()
                             && (bytes + size > BATCH_BYTES
                                 || pending.len() >= self.rows
@@ -149,7 +179,7 @@ impl Import {
                             bytes = 0;
                         }
                         bytes += size;
-                        pending.push((one, action));
+                        pending.push(one);
                     }
                 }
             }
@@ -170,7 +200,7 @@ impl Import {
         Ok(())
     }
 
-    async fn flush(&mut self, pending: &mut Vec<(Staged, Action)>) -> Result<()> {
+    async fn flush(&mut self, pending: &mut Vec<Staged>) -> Result<()> {
         if pending.is_empty() {
             return Ok(());
         }
@@ -189,22 +219,23 @@ impl Import {
     }
 
     /// The changes, with what is in the target now for those that replace.
-    async fn changes(&mut self, staged: Vec<(Staged, Action)>) -> Result<Work> {
+    async fn changes(&mut self, staged: Vec<Staged>) -> Result<Work> {
+        let is_replacing = |s: &&Staged| s.decision.action == Action::Replace;
         let replaced: Vec<_> = staged
             .iter()
-            .filter(|(_, action)| *action == Action::Replace)
-            .map(|(s, _)| s.record.key().clone())
+            .filter(is_replacing)
+            .map(|s| s.record.key().clone())
             .collect();
-        let kind = staged.first().map_or(Kind::Node, |(s, _)| s.record.kind());
+        let kind = staged.first().map_or(Kind::Node, |s| s.record.kind());
         let mut found = match replaced.is_empty() {
             true => Vec::new(),
-            false => self.writer.find(kind, &replaced).await?,
+            false => self.find(kind, &replaced).await?,
         }
         .into_iter();
         let mut changes = Vec::with_capacity(staged.len());
         let mut befores = Vec::with_capacity(staged.len());
-        for (one, action) in staged {
-            let before = match action {
+        for one in staged {
+            let before = match one.decision.action {
                 Action::Replace => found.next().flatten(),
                 _ => None,
             };
@@ -213,13 +244,12 @@ impl Import {
                 *self.written.same.of(kind) += 1;
                 continue;
             }
-            let change = Change {
+            changes.push(Change {
                 kind,
                 key: one.record.key().clone(),
                 before: digest,
                 after: Some(one.record),
-            };
-            changes.push(change);
+            });
             befores.push(before);
         }
         Ok(Work {
@@ -230,32 +260,43 @@ impl Import {
 
     /// Writes one batch, whatever it takes.
     async fn write(&mut self, mut work: Work) -> Result<()> {
-        for attempt in 0..ATTEMPTS {
+        // Whether nothing of what stands last in the journal can be in the target.
+        let (mut journalled, mut untouched) = (false, true);
+        for _ in 0..ATTEMPTS {
             if work.before.is_empty() {
                 return Ok(());
             }
             let seq = self.seq + 1;
-            self.journal_batch(seq, &work).await?;
+            if !journalled {
+                self.journal_batch(seq, &work).await?;
+                journalled = true;
+            }
             let batch = Batch {
                 seq,
                 changes: work.changes.clone(),
             };
-            let answer = self.writer.apply(&batch).await;
+            let answer = self.writer()?.apply(&batch).await;
             step("batch-applied");
             match answer {
                 Ok(Applied::Done) => return self.acknowledge(seq, &work).await,
                 Ok(Applied::Conflict(at)) => {
-                    self.seq = seq;
+                    self.give_up_entry(untouched, seq).await?;
+                    (journalled, untouched) = (false, true);
                     work = self.look_again(work, &at).await?;
                 }
                 Ok(Applied::Unknown) => {
+                    untouched = false;
                     if self.is_there(&work).await? {
                         return self.acknowledge(seq, &work).await;
                     }
                 }
-                Err(e) if e.is_temporary() && self.request.mode == WriteMode::Journal => {
-                    self.events.warn("lost", format!("{e}; asking the target"));
-                    self.reopen(attempt, e).await?;
+                Err(e) if e.kind() == ErrorKind::TooLarge => {
+                    self.give_up_entry(untouched, seq).await?;
+                    return Err(e);
+                }
+                Err(e) if is_lost(&e) && self.mode() == WriteMode::Journal => {
+                    untouched = false;
+                    self.reopen(e).await?;
                     if self.is_there(&work).await? {
                         return self.acknowledge(seq, &work).await;
                     }
@@ -283,10 +324,8 @@ impl Import {
                 after: change.after.as_ref().map(|after| self.canon.digest(after)),
             })
             .collect();
-        let durable = self.request.mode == WriteMode::Journal;
+        let durable = self.mode() == WriteMode::Journal;
         let journal = super::blocking(move || {
-            // A batch that is written again stands in the journal once more: undone
-            // from its end, the journal comes to the first pre-image last.
             journal.append(seq, &undos)?;
             if durable {
                 journal.sync()?;
@@ -296,6 +335,22 @@ impl Import {
         .await?;
         self.journal = Some(journal);
         step("undo-durable");
+        Ok(())
+    }
+
+    /// The target refused a batch. If it was never left without an answer, nothing of it
+    /// was done and its entry is taken out again; else the entry stays, and what comes
+    /// next has a number of its own.
+    async fn give_up_entry(&mut self, untouched: bool, seq: u64) -> Result<()> {
+        if !untouched {
+            self.seq = seq;
+        } else if let Some(mut journal) = self.journal.take() {
+            let journal = super::blocking(move || {
+                journal.retract()?;
+                Ok(journal)
+            });
+            self.journal = Some(journal.await?);
+        }
         Ok(())
     }
 
@@ -309,7 +364,7 @@ impl Import {
             *tally.of(change.kind) += 1;
         }
         self.checkpoint.acknowledged = seq;
-        if self.request.mode == WriteMode::Journal {
+        if self.mode() == WriteMode::Journal {
             let (checkpoint, folder) = (self.checkpoint.clone(), self.folder.clone());
             super::blocking(move || checkpoint.save(&folder)).await?;
         }
@@ -327,114 +382,171 @@ impl Import {
         let Some(kind) = work.changes.first().map(|c| c.kind) else {
             return Ok(work);
         };
+        if self.mode() == WriteMode::Aside {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "a key was met twice while the target was built",
+            ));
+        }
+        let mut at: Vec<_> = at.to_vec();
+        at.sort_unstable();
         let keys: Vec<_> = at
             .iter()
             .filter_map(|i| work.changes.get(*i))
             .map(|c| c.key.clone())
             .collect();
-        let mut now = self.writer.find(kind, &keys).await?;
-        let mut again = (Vec::new(), Vec::new());
-        for (i, (change, before)) in work.each().enumerate() {
-            let (mut change, mut before) = (change.clone(), before.clone());
-            if let Some(asked) = at.iter().position(|a| *a == i) {
-                let now = now.get_mut(asked).and_then(Option::take);
-                let digest = now.as_ref().map(|n| self.canon.digest(n));
-                let wanted = change.after.as_ref().map(|a| self.canon.digest(a));
-                if matches!((digest, wanted), (Some(a), Some(b)) if a.matches(&b)) {
-                    *self.written.same.of(kind) += 1;
-                    continue;
-                }
-                let appeared = now.is_some() && before.is_none();
-                if appeared && self.policy != OnConflict::Overwrite {
-                    let key = change.key.display();
-                    let told = format!("{key} appeared in the target meanwhile and stays");
-                    self.events.warn("appeared", told);
-                    *self.written.skipped.of(kind) += 1;
-                    continue;
-                }
-                change.before = digest;
-                before = now;
+        let mut now = self.find(kind, &keys).await?.into_iter();
+        let mut met = at.iter().copied().peekable();
+        let (mut changes, mut befores) = (Vec::new(), Vec::new());
+        for (i, (change, before)) in work.changes.iter().zip(work.before).enumerate() {
+            if met.next_if_eq(&i).is_none() {
+                changes.push(change.clone());
+                befores.push(before);
+                continue;
             }
-            again.0.push(change);
-            again.1.push(before);
+            let now = now.next().flatten();
+            let digest = now.as_ref().map(|n| self.canon.digest(n));
+            let present = now.as_ref().map_or(NO_TIME, |n| time_of(n, &self.canon));
+            let wanted = change.after.as_ref().map(|a| self.canon.digest(a));
+            let staged = change
+                .after
+                .as_ref()
+                .map_or(NO_TIME, |a| time_of(a, &self.canon));
+            let stays = match self.policy {
+                OnConflict::Overwrite => false,
+                OnConflict::Newest => now.is_some() && !is_newer(staged, present),
+                OnConflict::Skip | OnConflict::Fail => now.is_some(),
+            };
+            if matches!((digest, wanted), (Some(a), Some(b)) if a.matches(&b)) {
+                *self.written.same.of(kind) += 1;
+            } else if let (true, Some(digest)) = (stays, digest) {
+                if self.policy == OnConflict::Fail {
+                    return Err(Error::new(
+                        ErrorKind::Conflict,
+                        "a record came to the target meanwhile with other content",
+                    )
+                    .with("id", change.key.display())
+                    .remedy("Stop the other program, then repeat the command."));
+                }
+                let key = short_key(&change.key);
+                self.events.warn(
+                    "appeared",
+                    format!("{key} came to the target meanwhile and stays as it is"),
+                );
+                *self.written.skipped.of(kind) += 1;
+                self.theirs.push(Entry {
+                    key: Canon::key_hash(kind, &change.key),
+                    digest,
+                    kind,
+                    seq: 0,
+                    size: 0,
+                    ours: false,
+                    time: NO_TIME,
+                })?;
+            } else {
+                changes.push(Change {
+                    before: digest,
+                    ..change.clone()
+                });
+                befores.push(now);
+            }
         }
         Ok(Work {
-            changes: again.0.into(),
-            before: again.1,
+            changes: changes.into(),
+            before: befores,
         })
     }
 
-    /// Asks the target whether a batch without an answer is in it. All records as
-    /// before, or some of each: no, and it can be applied again, since a change that is
-    /// made is left alone. Anything else: somebody else wrote.
+    /// Asks the target whether all of a batch without an answer is in it. If not, the
+    /// batch can be applied again: a change that is made is left alone, and a record of
+    /// somebody else's is a conflict then.
     async fn is_there(&mut self, work: &Work) -> Result<bool> {
         let Some(kind) = work.changes.first().map(|c| c.kind) else {
             return Ok(true);
         };
-        let keys: Vec<_> = work.changes.iter().map(|c| c.key.clone()).collect();
-        let mut found = Err(Error::internal("not asked"));
-        for attempt in 0..ATTEMPTS {
-            found = self.writer.find(kind, &keys).await;
-            match &found {
-                Err(e) if e.is_temporary() => {
-                    let again = Error::new(e.kind(), e.message().to_owned());
-                    self.reopen(attempt, again).await?;
-                }
-                _ => break,
-            }
-        }
+        let found = self.find(kind, &work.keys()).await?;
         let mut all = true;
-        for (change, now) in work.changes.iter().zip(found?) {
+        for ((change, _), now) in work.each().zip(found) {
             let now = now.map(|n| self.canon.digest(&n));
             let after = change.after.as_ref().map(|a| self.canon.digest(a));
-            match (now, after, change.before) {
-                (Some(n), Some(a), _) if n.matches(&a) => {}
-                (None, None, _) => {}
-                (Some(n), _, Some(b)) if n.matches(&b) => all = false,
-                (None, _, None) => all = false,
-                _ => {
-                    return Err(Error::new(
-                        ErrorKind::Conflict,
-                        "a record was changed by somebody else while the target did not answer",
-                    )
-                    .with("id", change.key.display())
-                    .remedy(
-                        "Roll the run back, or stop the other program and repeat the command.",
-                    ));
-                }
-            }
+            all &= match (now, after) {
+                (Some(now), Some(after)) => now.matches(&after),
+                (now, after) => now.is_none() && after.is_none(),
+            };
         }
         Ok(all)
     }
 
-    async fn reopen(&mut self, attempt: u32, cause: Error) -> Result<()> {
-        if attempt + 1 == ATTEMPTS {
-            return Err(cause);
+    fn writer(&mut self) -> Result<&mut dyn Writer> {
+        match &mut self.writer {
+            Some(writer) => Ok(&mut **writer),
+            None => Err(
+                Error::new(ErrorKind::Unreachable, "the target is not open any more").temporary(),
+            ),
         }
-        tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-        self.control.check()?;
-        match self.target.writer(&self.request).await {
-            Ok(writer) => self.writer = writer,
-            Err(e) if e.is_temporary() => {}
-            Err(e) => return Err(e),
-        }
-        Ok(())
     }
-}
 
-/// Waits while paused and as the limit says. A transaction is never held open by
-/// either: the caller gives it up and begins again from the stage.
-async fn pass(control: &Control, mode: WriteMode, records: u64) -> Result<()> {
-    match mode {
-        WriteMode::Transaction => {
-            control.check()?;
-            match control.pausing() {
-                true => Err(Error::new(ErrorKind::Interrupted, "paused").temporary()),
-                false => Ok(()),
+    /// Finds records, through a lost connection if need be.
+    pub async fn find(&mut self, kind: Kind, keys: &[Key]) -> Result<Vec<Option<Record>>> {
+        for _ in 0..ATTEMPTS {
+            match self.writer()?.find(kind, keys).await {
+                Err(e) => self.reopen(e).await?,
+                found => return found,
             }
         }
-        // What is built aside comes from an export that was let through already.
-        WriteMode::Aside => control.unpaused().await,
-        WriteMode::Journal => control.pass(records).await,
+        self.writer()?.find(kind, keys).await
+    }
+
+    /// Ends importing, through a lost connection if need be.
+    pub async fn complete(&mut self) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            match self.writer()?.complete().await {
+                Err(e) => self.reopen(e).await?,
+                done => return done,
+            }
+        }
+        self.writer()?.complete().await
+    }
+
+    /// The target as it is now, for verification.
+    pub async fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
+        self.writer()?.snapshot().await
+    }
+
+    /// See [`Writer::publish`].
+    pub async fn publish(&mut self) -> Result<Applied> {
+        self.writer()?.publish().await
+    }
+
+    /// Lets go of the target; what is not published is gone.
+    pub async fn abandon(&mut self) -> Result<()> {
+        match self.writer.take() {
+            Some(mut writer) => writer.abandon().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the target again after the connection was lost, if that is what happened
+    /// and nothing depends on it having lasted; else hands the error back.
+    pub async fn reopen(&mut self, cause: Error) -> Result<()> {
+        if !is_lost(&cause) || self.mode() != WriteMode::Journal {
+            return Err(cause);
+        }
+        self.events
+            .warn("lost", format!("{cause}; opening the target again"));
+        let _ = self.abandon().await;
+        for pause in PAUSES {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            self.control.check()?;
+            match self.target.writer(&self.request).await {
+                Ok(writer) => {
+                    self.writer = Some(writer);
+                    return Ok(());
+                }
+                Err(e) if is_lost(&e) || e.kind() == ErrorKind::Locked => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Err(cause)
     }
 }

@@ -1,6 +1,7 @@
 //! The undo journal: what was in the target before each batch, durable before the
-//! batch is. One entry a batch: its length, number, content and BLAKE3. An entry that
-//! is not whole was never acted upon.
+//! batch is. One entry a batch: its length, number, content, BLAKE3 and its length once
+//! more, so that it can be read backwards. An entry at the end that is not whole was
+//! never acted upon; one that was, and is damaged, is told.
 
 use super::home::open_private;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 const MAGIC: &[u8; 16] = b"memferry undo  \n";
 const HEAD: u64 = 20;
 
+/// What an entry has beside its content: length, number, hash, length.
+const FRAME: u64 = 4 + 8 + 32 + 4;
+
 /// Longest entry that is read: a batch of 4 MiB, or one record with its former self.
 const MOST: u32 = 1 << 30;
 
@@ -22,6 +26,9 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     last: u64,
+    end: u64,
+    /// Where the last entry begins, and the number before it.
+    before: (u64, u64),
 }
 
 /// What one record was before a batch, and what the batch made of it.
@@ -50,23 +57,20 @@ impl Undo {
 }
 
 impl Journal {
-    /// Opens the journal at that path, made if need be. An entry that is not whole is
-    /// cut off.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens the journal at that path, made if need be. An entry at the end that is not
+    /// whole is cut off; `acknowledged` is the last that must be there.
+    pub fn open(path: &Path, acknowledged: u64) -> Result<Self> {
         let wrap = |e| Error::io("write", path, e);
         let mut file = open_private(path)?;
         let length = file.metadata().map_err(wrap)?.len();
         let (mut end, mut last) = (HEAD, 0);
-        if length < HEAD {
+        if length < HEAD && acknowledged == 0 {
             file.set_len(0).map_err(wrap)?;
             file.write_all(MAGIC).map_err(wrap)?;
             file.write_all(&super::checkpoint::VERSION.to_be_bytes())
                 .map_err(wrap)?;
         } else {
-            let mut reader = JournalReader::open(path)?;
-            while let Some((seq, _)) = reader.next()? {
-                (end, last) = (reader.at, seq);
-            }
+            (end, last) = JournalReader::open(path, acknowledged)?.end()?;
             file.set_len(end).map_err(wrap)?;
         }
         file.seek(SeekFrom::Start(end)).map_err(wrap)?;
@@ -74,15 +78,26 @@ impl Journal {
             file,
             path: path.to_owned(),
             last,
+            end,
+            before: (end, last),
         })
     }
 
     /// Empties it: nothing of what it says is in the target.
     pub fn clear(&mut self) -> Result<()> {
+        self.cut(HEAD, 0)
+    }
+
+    /// Takes the last entry out again: nothing of it was done.
+    pub fn retract(&mut self) -> Result<()> {
+        self.cut(self.before.0, self.before.1)
+    }
+
+    fn cut(&mut self, end: u64, last: u64) -> Result<()> {
         let wrap = |e| Error::io("write", &self.path, e);
-        self.file.set_len(HEAD).map_err(wrap)?;
-        self.file.seek(SeekFrom::Start(HEAD)).map_err(wrap)?;
-        self.last = 0;
+        self.file.set_len(end).map_err(wrap)?;
+        self.file.seek(SeekFrom::Start(end)).map_err(wrap)?;
+        (self.end, self.last, self.before) = (end, last, (end, last));
         Ok(())
     }
 
@@ -93,23 +108,23 @@ impl Journal {
 
     /// Appends an entry; durable only after [`Journal::sync`].
     pub fn append(&mut self, seq: u64, undos: &[Undo]) -> Result<()> {
-        let mut body = Vec::new();
+        let mut entry = vec![0; 4];
+        entry.extend_from_slice(&seq.to_be_bytes());
         for undo in undos {
-            write_undo(&mut body, undo)?;
+            write_undo(&mut entry, undo)?;
         }
-        let length = u32::try_from(body.len())
+        let length = u32::try_from(entry.len() - 12)
             .ok()
             .filter(|l| *l <= MOST)
             .ok_or_else(|| Error::internal("a batch is too large to be journalled"))?;
-        let mut entry = Vec::with_capacity(body.len() + 44);
-        entry.extend_from_slice(&length.to_be_bytes());
-        entry.extend_from_slice(&seq.to_be_bytes());
-        entry.extend_from_slice(&body);
+        entry[..4].copy_from_slice(&length.to_be_bytes());
         let hash = blake3::hash(&entry);
         entry.extend_from_slice(hash.as_bytes());
-        self.file
-            .write_all(&entry)
-            .map_err(|e| Error::io("write", &self.path, e))?;
+        entry.extend_from_slice(&length.to_be_bytes());
+        self.before = (self.end, self.last);
+        let written = self.file.write_all(&entry);
+        written.map_err(|e| Error::io("write", &self.path, e))?;
+        self.end += entry.len() as u64;
         self.last = seq;
         Ok(())
     }
@@ -191,8 +206,8 @@ fn read_undo(bytes: &mut &[u8]) -> Option<Undo> {
     };
     let had = take(bytes, 1)?[0] == 1;
     let length = u32::from_be_bytes(take(bytes, 4)?.try_into().ok()?);
-    let line = take(bytes, length as usize)?;
-    let record = line::decode(line.strip_suffix(b"\n")?).ok()?;
+    let line = take(bytes, length as usize)?.strip_suffix(b"\n")?;
+    let record = line::decode(line).ok()?;
     Some(Undo {
         kind: record.kind(),
         key: record.key().clone(),
@@ -201,57 +216,94 @@ fn read_undo(bytes: &mut &[u8]) -> Option<Undo> {
     })
 }
 
-/// Reads a journal from its start.
+/// Reads a journal, from its start or backwards from its end.
 pub struct JournalReader {
     file: BufReader<File>,
     path: PathBuf,
     length: u64,
     at: u64,
+    acknowledged: u64,
 }
 
 impl JournalReader {
-    /// Opens one; another version is refused.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens one; another version is refused. `acknowledged` is the last entry that must
+    /// be whole.
+    pub fn open(path: &Path, acknowledged: u64) -> Result<Self> {
         let wrap = |e| Error::io("read", path, e);
         let file = File::open(path).map_err(wrap)?;
         let length = file.metadata().map_err(wrap)?.len();
-        let mut file = BufReader::new(file);
+        let mut reader = Self {
+            file: BufReader::new(file),
+            path: path.to_owned(),
+            length,
+            at: HEAD,
+            acknowledged,
+        };
         let mut head = [0; HEAD as usize];
-        file.read_exact(&mut head).map_err(wrap)?;
-        if head[..16] != *MAGIC || head[16..] != super::checkpoint::VERSION.to_be_bytes() {
+        if length < HEAD {
+            return Err(reader.damaged());
+        }
+        reader.file.read_exact(&mut head).map_err(wrap)?;
+        if head[..16] != *MAGIC {
+            return Err(reader.damaged());
+        }
+        if head[16..] != super::checkpoint::VERSION.to_be_bytes() {
             return Err(Error::new(
                 ErrorKind::UnknownLayout,
                 format!("{} is not an undo journal of this version", path.display()),
             )
             .remedy("Roll back with the memferry that wrote it."));
         }
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            length,
-            at: HEAD,
-        })
+        Ok(reader)
     }
 
-    /// Where each whole entry begins, from the first.
-    pub fn places(&mut self) -> Result<Vec<u64>> {
-        let mut places = Vec::new();
-        loop {
-            let at = self.at;
-            match self.next()? {
-                Some(_) => places.push(at),
-                None => return Ok(places),
-            }
+    fn damaged(&self) -> Error {
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("the undo journal {} is damaged", self.path.display()),
+        )
+        .remedy(
+            "What this run wrote cannot be taken back from it; restore the target from its backup.",
+        )
+    }
+
+    /// Where the last whole entry ends, and its number: all entries are read and checked.
+    pub fn end(&mut self) -> Result<(u64, u64)> {
+        let mut last = 0;
+        while let Some((seq, _)) = self.next()? {
+            last = seq;
+        }
+        match last < self.acknowledged {
+            true => Err(self.damaged()),
+            false => Ok((self.at, last)),
         }
     }
 
-    /// The entry that begins there.
-    pub fn entry(&mut self, place: u64) -> Result<Option<(u64, Vec<Undo>)>> {
-        self.file
-            .seek(SeekFrom::Start(place))
-            .map_err(|e| Error::io("read", &self.path, e))?;
-        self.at = place;
-        self.next()
+    /// From here on, [`JournalReader::previous`] reads from the last whole entry.
+    pub fn to_end(mut self) -> Result<Self> {
+        self.end()?;
+        Ok(self)
+    }
+
+    /// The entry before, with its number; `None` at the start.
+    pub fn previous(&mut self) -> Result<Option<(u64, Vec<Undo>)>> {
+        if self.at <= HEAD {
+            return Ok(None);
+        }
+        let end = self.at;
+        let wrap = |e| Error::io("read", &self.path, e);
+        self.file.seek(SeekFrom::Start(end - 4)).map_err(wrap)?;
+        let mut length = [0; 4];
+        self.file.read_exact(&mut length).map_err(wrap)?;
+        let start = end.checked_sub(FRAME + u64::from(u32::from_be_bytes(length)));
+        let start = start.filter(|start| *start >= HEAD);
+        let start = start.ok_or_else(|| self.damaged())?;
+        let wrap = |e| Error::io("read", &self.path, e);
+        self.file.seek(SeekFrom::Start(start)).map_err(wrap)?;
+        self.at = start;
+        let entry = self.next()?.ok_or_else(|| self.damaged())?;
+        self.at = start;
+        Ok(Some(entry))
     }
 
     /// The next entry with its number; `None` at the end, or at an entry that is not
@@ -261,22 +313,22 @@ impl JournalReader {
         let wrap = |e| Error::io("read", &self.path, e);
         let left = self.length - self.at;
         let mut head = [0; 12];
-        if left < 12 + 32 {
+        if left < FRAME {
             return Ok(None);
         }
         self.file.read_exact(&mut head).map_err(wrap)?;
         let mut length = [0; 4];
         length.copy_from_slice(&head[..4]);
         let length = u32::from_be_bytes(length);
-        if length > MOST || u64::from(length) + 44 > left {
+        if length > MOST || u64::from(length) + FRAME > left {
             return Ok(None);
         }
-        let mut body = vec![0; length as usize + 32];
+        let mut body = vec![0; length as usize + 36];
         self.file.read_exact(&mut body).map_err(wrap)?;
-        let (body, hash) = body.split_at(length as usize);
+        let (body, end) = body.split_at(length as usize);
         let mut hasher = blake3::Hasher::new();
         hasher.update(&head).update(body);
-        if hasher.finalize().as_bytes() != hash {
+        if hasher.finalize().as_bytes()[..] != end[..32] || end[32..] != head[..4] {
             return Ok(None);
         }
         let mut seq = [0; 8];
@@ -286,16 +338,73 @@ impl JournalReader {
         while !rest.is_empty() {
             match read_undo(&mut rest) {
                 Some(undo) => undos.push(undo),
-                None => {
-                    return Err(Error::new(
-                        ErrorKind::Corrupt,
-                        format!("{} cannot be read", self.path.display()),
-                    )
-                    .remedy("Restore the target from its backup."));
-                }
+                None => return Err(self.damaged()),
             }
         }
-        self.at += 44 + u64::from(length);
+        self.at += FRAME + u64::from(length);
         Ok(Some((u64::from_be_bytes(seq), undos)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Value;
+
+    fn undo(n: i64) -> Undo {
+        let digest = Digest {
+            core: [n as u8; 32],
+            row: None,
+        };
+        Undo {
+            kind: Kind::Node,
+            key: Key::Id(Value::Int(n)),
+            before: (n % 2 == 0).then(|| bare_record(Kind::Node, &Key::Id(Value::Int(n)))),
+            after: (n % 3 > 0).then_some(digest),
+        }
+    }
+
+    fn numbers(reader: &mut JournalReader) -> Vec<(u64, usize)> {
+        let mut out = Vec::new();
+        while let Some((seq, undos)) = reader.previous().unwrap() {
+            out.push((seq, undos.len()));
+        }
+        out
+    }
+
+    #[test]
+    fn read_backwards_and_cut_where_it_is_torn() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("undo.journal");
+        let mut journal = Journal::open(&path, 0).unwrap();
+        let undos: Vec<_> = (0..6).map(undo).collect();
+        for seq in 1..=4 {
+            journal.append(seq, &undos[..seq as usize]).unwrap();
+        }
+        journal.retract().unwrap();
+        journal.append(5, &undos).unwrap();
+        journal.sync().unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let read = |acknowledged| JournalReader::open(&path, acknowledged)?.to_end();
+        assert_eq!(
+            numbers(&mut read(5).unwrap()),
+            [(5, 6), (3, 3), (2, 2), (1, 1)]
+        );
+        assert!(read(6).is_err());
+
+        for cut in [1, 40, 200] {
+            std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+            assert_eq!(read(5).err().map(|e| e.kind()), Some(ErrorKind::Corrupt));
+            let journal = Journal::open(&path, 3).unwrap();
+            assert_eq!(journal.last(), 3);
+            assert_eq!(numbers(&mut read(3).unwrap()).len(), 3);
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x40;
+            std::fs::write(&path, &damaged).unwrap();
+            assert!(read(5).is_err(), "a flipped byte at {at} passes");
+            assert!(Journal::open(&path, 5).is_err());
+        }
     }
 }

@@ -15,6 +15,17 @@ const SIZE: usize = 80;
 /// Marks the position of a relationship.
 const RELATIONSHIP: u64 = 1 << 63;
 
+/// Marks what a run writes itself.
+const OURS: u64 = 1 << 62;
+
+/// Where the size stands beside the position.
+const SIZE_AT: u32 = 56;
+
+/// The power of two that a size does not exceed.
+pub fn power_of(size: usize) -> u8 {
+    size.max(1).next_power_of_two().trailing_zeros().min(63) as u8
+}
+
 /// A record's line in a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -24,8 +35,13 @@ pub struct Entry {
     pub digest: Digest,
     /// Which kind.
     pub kind: Kind,
-    /// Position in the stage or the scan, below 2^63.
+    /// Position in the stage or the scan, below 2^56.
     pub seq: u64,
+    /// The power of two that its size in bytes does not exceed.
+    pub size: u8,
+    /// In what a target shall hold: whether the run puts it there, so that `seq` is its
+    /// position in the stage.
+    pub ours: bool,
     /// Its time in microseconds since 1970, where the conflict policy asks for one;
     /// [`NO_TIME`] where there is none.
     pub time: i64,
@@ -44,7 +60,9 @@ impl Entry {
             Kind::Node => 0,
             Kind::Relationship => RELATIONSHIP,
         };
-        out[64..72].copy_from_slice(&(self.seq | kind).to_be_bytes());
+        let ours = if self.ours { OURS } else { 0 };
+        let size = u64::from(self.size & 63) << SIZE_AT;
+        out[64..72].copy_from_slice(&(self.seq | size | kind | ours).to_be_bytes());
         out[72..].copy_from_slice(&self.time.to_be_bytes());
         out
     }
@@ -67,7 +85,9 @@ impl Entry {
                 0 => Kind::Node,
                 _ => Kind::Relationship,
             },
-            seq: seq & !RELATIONSHIP,
+            seq: seq & ((1 << SIZE_AT) - 1),
+            size: (seq >> SIZE_AT) as u8 & 63,
+            ours: seq & OURS != 0,
             time: i64::from_be_bytes(part(bytes, 72)),
         }
     }
@@ -94,6 +114,11 @@ impl LedgerBuilder {
         self.sorter.push(entry.to_bytes())
     }
 
+    /// Whether it has no entries.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Sorted by key, then digest.
     pub fn finish(self) -> Result<Ledger> {
         Ok(Ledger {
@@ -118,7 +143,6 @@ pub struct LedgerSpool {
     pub content: String,
 }
 
-#[allow(clippy::len_without_is_empty)]
 impl LedgerSpool {
     /// Entries in order of key, written to an unnamed file in `dir`.
     pub fn write(dir: &Path, mut next: impl FnMut() -> Result<Option<Entry>>) -> Result<Self> {
@@ -134,11 +158,6 @@ impl LedgerSpool {
             spool,
             content: content.finish(),
         })
-    }
-
-    /// How many entries.
-    pub fn len(&self) -> u64 {
-        self.spool.len()
     }
 
     /// From the start.
@@ -233,6 +252,72 @@ pub fn next_join(
             std::cmp::Ordering::Equal => (left.next_key()?, right.next_key()?),
         }),
     })
+}
+
+/// Takes entries of one key out of both sides where they have the same digest, and tells
+/// them.
+pub fn pair(
+    left: &mut Vec<Entry>,
+    right: &mut Vec<Entry>,
+    mut same: impl FnMut(Entry, Entry) -> Result<()>,
+) -> Result<()> {
+    if let ([l], [r]) = (left.as_slice(), right.as_slice()) {
+        if l.digest.matches(&r.digest) {
+            same(*l, *r)?;
+            left.clear();
+            right.clear();
+        }
+        return Ok(());
+    }
+    if left.is_empty() || right.is_empty() {
+        return Ok(());
+    }
+    // Equal to the last byte first; then those of which one side keeps no row.
+    let order = |e: &Entry| (e.digest.core, e.digest.row);
+    left.sort_unstable_by_key(order);
+    right.sort_unstable_by_key(order);
+    drop_pairs(left, right, order, &mut same)?;
+    let bare = |e: &Entry| (e.digest.core, e.digest.row.is_some());
+    left.sort_unstable_by_key(bare);
+    right.sort_unstable_by_key(|e| (e.digest.core, e.digest.row.is_none()));
+    drop_pairs(left, right, |e| e.digest.core, &mut |l, r| same(l, r))
+}
+
+/// The same for two sides sorted by what tells them apart.
+fn drop_pairs<K: Ord>(
+    left: &mut Vec<Entry>,
+    right: &mut Vec<Entry>,
+    by: impl Fn(&Entry) -> K,
+    same: &mut impl FnMut(Entry, Entry) -> Result<()>,
+) -> Result<()> {
+    let (mut rest_left, mut rest_right) = (Vec::new(), Vec::new());
+    let (mut l, mut r) = (0, 0);
+    while l < left.len() && r < right.len() {
+        match by(&left[l]).cmp(&by(&right[r])) {
+            std::cmp::Ordering::Less => {
+                rest_left.push(left[l]);
+                l += 1;
+            }
+            std::cmp::Ordering::Greater => {
+                rest_right.push(right[r]);
+                r += 1;
+            }
+            std::cmp::Ordering::Equal => {
+                if left[l].digest.matches(&right[r].digest) {
+                    same(left[l], right[r])?;
+                } else {
+                    rest_left.push(left[l]);
+                    rest_right.push(right[r]);
+                }
+                l += 1;
+                r += 1;
+            }
+        }
+    }
+    rest_left.extend_from_slice(&left[l..]);
+    rest_right.extend_from_slice(&right[r..]);
+    (*left, *right) = (rest_left, rest_right);
+    Ok(())
 }
 
 /// A hash over entries in order that tells content from content.

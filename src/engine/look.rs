@@ -6,19 +6,20 @@ use super::compare::{Sides, Terms, compare as compare_sides};
 use super::control::Control;
 use super::event::Phase;
 use super::events::Events;
+use super::explain::{self, Shown, difference, fetch};
 use super::filter::Sieve;
 use super::home::RunFolder;
 use super::ledger::LedgerFile;
 use super::loss::Fit;
 use super::plan::OnConflict;
 use super::review::Sample;
-use super::verify::{Content, difference, fetch, join, read_content};
+use super::verify::{Content, join, read_content};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{Difference, Mark, Verification};
+use crate::report::Verification;
 use crate::store::{Capabilities, Consistency, Counts, Description, Store, Unreadable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a store holds.
@@ -69,10 +70,10 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
         false,
     );
     let mut census = read(&store, census).await?.census;
-    let sides = Sides::of(&mut census, dir.path(), None)?;
-    let content_digest = sides.staged.content.clone();
     let sort_in = dir.path().to_owned();
-    let compared = super::blocking(move || {
+    let (census, compared, content_digest) = super::blocking(move || {
+        let sides = Sides::of(census.collected(), &sort_in, None)?;
+        let content_digest = sides.staged.content.clone();
         let terms = Terms {
             dir: &sort_in,
             policy: OnConflict::Skip,
@@ -80,9 +81,10 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
             open: true,
             earlier: None,
         };
-        compare_sides(sides, &terms)
+        Ok((census, compare_sides(sides, &terms)?, content_digest))
     })
     .await?;
+    let repeated = compared.repeated_nodes.count + compared.repeated_relationships.count;
     let odd = |what: &str, (records, examples): (u64, Vec<String>)| Oddity {
         what: what.to_owned(),
         records,
@@ -102,12 +104,9 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
             census.unknown_relationships,
         ),
         odd("records without an id", census.without_id),
+        odd("records that repeat an id", (repeated, Vec::new())),
         odd(
-            "records that repeat an id",
-            (compared.repeated.count, Vec::new()),
-        ),
-        odd(
-            "ends of relationships that are not there",
+            "relationships with an end that is not there",
             (compared.dangling.count, Vec::new()),
         ),
     ];
@@ -120,7 +119,7 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
         relationship_types: census.relationship_types,
         newest: census.newest,
         oddities: oddities.into_iter().filter(|o| o.records > 0).collect(),
-        unreadable: census.unreadable,
+        unreadable: census.lost.places,
         content_digest,
     })
 }
@@ -135,39 +134,28 @@ pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verificatio
     let (left, right) = (left?, right?);
     let (counts, lost) = (
         right.counts,
-        (left.census.unreadable, right.census.unreadable),
+        (left.census.lost.places, right.census.lost.places),
     );
-    let mut unreadable = left.census.unreadable_count;
-    unreadable.nodes += right.census.unreadable_count.nodes;
-    unreadable.relationships += right.census.unreadable_count.relationships;
+    let mut unreadable = left.census.lost.unreadable;
+    unreadable.nodes += right.census.lost.unreadable.nodes;
+    unreadable.relationships += right.census.lost.unreadable.relationships;
     let (left, right) = (left.census.ledger, right.census.ledger);
-    let (mut verification, found) =
-        super::blocking(move || join(&mut left.finish()?, &mut right.finish()?)).await?;
+    let joined = super::blocking(move || join(&mut left.finish()?, &mut right.finish()?)).await?;
+    let (mut verification, found) = (joined.verification, joined.found);
     verification.level = "full".into();
     verification.counts = counts;
     verification.unreadable = unreadable;
     if !found.is_empty() {
-        let wanted: HashMap<_, _> = found.iter().map(|f| (f.key, ())).collect();
-        let mut left = a.snapshot(Consistency::InPlace).await?;
-        let mut right = b.snapshot(Consistency::InPlace).await?;
-        let left = fetch(&mut *left, &wanted).await?;
-        let right = fetch(&mut *right, &wanted).await?;
-        let told = found
-            .iter()
-            .map(|f| difference(f.mark, left.get(&f.key), right.get(&f.key), &f.key));
+        let keys = || found.iter().map(|f| f.key);
+        let left = fetch(&mut *a.snapshot(Consistency::InPlace).await?, keys()).await?;
+        let right = fetch(&mut *b.snapshot(Consistency::InPlace).await?, keys()).await?;
+        let told = found.iter().map(|f| difference(f, &left, &right));
         verification.differences = told.collect();
     }
-    for (side, lost) in [("source", lost.0), ("target", lost.1)] {
+    for (side, lost) in [("source: ", lost.0), ("target: ", lost.1)] {
         verification
             .differences
-            .extend(lost.into_iter().map(|u| Difference {
-                mark: Mark::Unreadable,
-                kind: u.kind,
-                key: format!("{side}: {}", u.place),
-                type_name: String::new(),
-                title: u.reason,
-                fields: Vec::new(),
-            }));
+            .extend(explain::unreadable(lost, side));
     }
     Ok(verification)
 }
@@ -185,27 +173,29 @@ pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verif
     there(&target).await?;
     let dir = scratch()?;
     let content = read(&target, Census::plain(dir.path(), false)).await?;
-    let (counts, unreadable) = (content.counts, content.census.unreadable_count);
-    let (mut verification, found) = super::blocking(move || {
+    let (counts, lost) = (content.counts, content.census.lost.clone());
+    let joined = super::blocking(move || {
         join(
             &mut LedgerFile::open(&path)?,
             &mut content.census.ledger.finish()?,
         )
     })
     .await?;
+    let (mut verification, found) = (joined.verification, joined.found);
     verification.level = "full".into();
     verification.counts = counts;
-    verification.unreadable = unreadable;
+    verification.unreadable = lost.unreadable;
     if !found.is_empty() {
         // The stage is gone: only what is there now can be shown.
-        let wanted: HashMap<_, _> = found.iter().map(|f| (f.key, ())).collect();
         let mut now = target.snapshot(Consistency::InPlace).await?;
-        let now = fetch(&mut *now, &wanted).await?;
-        let told = found
-            .iter()
-            .map(|f| difference(f.mark, None, now.get(&f.key), &f.key));
+        let now = fetch(&mut *now, found.iter().map(|f| f.key)).await?;
+        let gone = Shown::default();
+        let told = found.iter().map(|f| difference(f, &gone, &now));
         verification.differences = told.collect();
     }
+    verification
+        .differences
+        .extend(explain::unreadable(lost.places, ""));
     Ok(verification)
 }
 

@@ -14,8 +14,35 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Largest record that moves at all, in bytes.
 pub const MAX_RECORD: usize = 32 << 20;
 
+/// The loss of a record that is larger than that, or than the target takes.
+pub const TOO_LARGE: &str = "record:too-large";
+
+/// What becomes of it.
+pub const TOO_LARGE_MEANS: &str = "records larger than can be moved are left out";
+
 /// Examples kept of each loss.
-const EXAMPLES: usize = 5;
+pub const EXAMPLES: usize = 5;
+
+/// Losses told apart by name; a store in which every record has a field of its own would
+/// fill memory.
+const MOST_NAMES: usize = 1_000;
+
+/// Characters of a key or a name that are kept for people.
+const LONGEST: usize = 200;
+
+/// A key for people, cut where it is very long.
+pub fn short_key(key: &Key) -> String {
+    short(key.display())
+}
+
+/// A name for people, cut where it is very long.
+pub fn short(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
 
 /// A record as the target can hold it.
 pub enum Fitted {
@@ -38,29 +65,37 @@ pub struct Forecast {
 impl Forecast {
     /// Counts a loss.
     pub fn lose(&mut self, name: &str, what: &str, key: &Key) {
-        let loss = self.losses.entry(name.to_owned()).or_insert_with(|| Loss {
-            name: name.to_owned(),
-            what: what.to_owned(),
-            records: 0,
-            examples: Vec::new(),
-            accepted: false,
-        });
+        let loss = self.entry(name, what);
         loss.records += 1;
         if loss.examples.len() < EXAMPLES {
-            loss.examples.push(key.display());
+            loss.examples.push(short_key(key));
         }
     }
 
     /// Counts a loss of so many records at once, some of them by key.
     pub fn lose_many(&mut self, name: &str, what: &str, records: u64, examples: &[String]) {
-        let loss = Loss {
-            name: name.to_owned(),
-            what: what.to_owned(),
-            records,
-            examples: examples.iter().take(EXAMPLES).cloned().collect(),
-            accepted: false,
+        if records == 0 {
+            return;
+        }
+        let loss = self.entry(name, what);
+        loss.records += records;
+        let room = EXAMPLES.saturating_sub(loss.examples.len());
+        loss.examples.extend(examples.iter().take(room).cloned());
+    }
+
+    fn entry(&mut self, name: &str, what: &str) -> &mut Loss {
+        let name = match self.losses.len() < MOST_NAMES || self.losses.contains_key(name) {
+            true => name.to_owned(),
+            // The part behind the colon says what is lost; the field is one of many.
+            false => format!("(other){}", name.rfind(':').map_or("", |at| &name[at..])),
         };
-        self.losses.insert(name.to_owned(), loss);
+        self.losses.entry(name.clone()).or_insert_with(|| Loss {
+            name,
+            what: what.to_owned(),
+            records: 0,
+            examples: Vec::new(),
+            accepted: false,
+        })
     }
 
     fn equal(&mut self, name: &str) {
@@ -100,12 +135,12 @@ impl Fit {
 
     /// A record as the target can hold it. `canon` has just digested it.
     pub fn fit(&self, record: &Record, canon: &Canon, forecast: &mut Forecast) -> Fitted {
-        let most = self.to.max_record.map_or(MAX_RECORD, |most| {
-            usize::try_from(most).unwrap_or(usize::MAX).min(MAX_RECORD)
-        });
-        if record.size() > most {
-            let what = format!("records above {most} bytes are left out");
-            forecast.lose("record:too-large", &what, record.key());
+        if self
+            .to
+            .max_record
+            .is_some_and(|most| record.size() as u64 > most)
+        {
+            forecast.lose(TOO_LARGE, TOO_LARGE_MEANS, record.key());
             return Fitted::LeftOut;
         }
         let one_label = match record {
@@ -260,7 +295,7 @@ impl Fit {
         let relationship = !columns.is_empty();
         let mut pairs = Vec::with_capacity(map.len());
         for (mut name, mut value) in map {
-            let shown = name.to_lossy().into_owned();
+            let shown = short(name.to_lossy().into_owned());
             if relationship
                 && !self.to.nulls
                 && matches!(value, Value::Null)

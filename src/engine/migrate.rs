@@ -5,13 +5,14 @@ use super::checkpoint::Step;
 use super::compare::{Compared, Sides, Terms, compare};
 use super::decide::Decisions;
 use super::event::Phase;
-use super::export::{Export, recount};
+use super::export::{Export, open_stage, recount};
 use super::filter::Sieve;
 use super::home::make_folder;
 use super::import::Import;
+use super::journal::Journal;
 use super::ledger::LedgerSpool;
 use super::loss::Fit;
-use super::plan::OnConflict;
+use super::plan::{Filter, OnConflict};
 use super::preflight::Preflight;
 use super::run::Run;
 use super::step::step;
@@ -19,7 +20,7 @@ use super::survey::Surveyed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::time::Instant;
 use crate::report::{Check, Outcome, Verdict};
-use crate::store::archive::{ArchiveReader, Header, Origin};
+use crate::store::archive::{Header, Origin};
 use crate::store::{Consistency, Description, Prepared, Store, WriteMode, WriteRequest, Writer};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -41,52 +42,53 @@ impl Run {
                     return Ok(outcome);
                 }
             }
-            Step::Published => return self.after_publishing().await,
+            Step::Published => return Ok(self.resume_published().await),
             _ => {}
         }
+        // A target that is written to between the comparison and the write is compared
+        // again.
+        for _ in 1..READINGS {
+            match self.migrate_once().await {
+                Err(e) if e.kind() == ErrorKind::Conflict && e.is_temporary() && !self.written => {
+                    self.events.warn("target-changed", e.to_string());
+                }
+                done => return done,
+            }
+        }
+        self.migrate_once().await
+    }
+
+    async fn migrate_once(&mut self) -> Result<Outcome> {
         let prepared = self.preflight().await?;
-        make_folder(&self.stage_dir())?;
+        let dir = self.stage_dir();
+        super::blocking(move || make_folder(&dir)).await?;
         let sieve = self.sieve()?;
         let present = match self.survey(prepared.as_ref(), &sieve).await? {
             Surveyed::Same(outcome) => return Ok(outcome),
             Surveyed::Present(present) => present,
         };
-        let (mut census, overlapped) = match self.checkpoint.step {
-            Step::Exporting => self.export(&sieve, prepared.as_ref()).await?,
-            _ => (self.count_again(&sieve, None).await?, None),
-        };
-        self.events.begin(Phase::Validate);
-        let (compared, census) = match self.validate(&mut census, &sieve, &present).await {
-            Ok((compared, again)) => (compared, again.unwrap_or(census)),
+        let (mut census, overlapped) = self.staged(&sieve, prepared.as_ref()).await?;
+        let decided = self
+            .decided(&mut census, &sieve, &present, prepared.as_ref())
+            .await;
+        let compared = match decided {
+            Ok(compared) => compared,
             Err(e) => {
                 self.stop_overlapped(overlapped).await;
                 return Err(e);
             }
         };
-        step("compared");
-        self.events.end(Phase::Validate, true);
-        let consent = self.review(&compared, &census, prepared.as_ref()).await;
-        let proceed = match consent {
-            Ok(proceed) => proceed,
-            Err(e) => {
-                self.stop_overlapped(overlapped).await;
-                return Err(e);
-            }
-        };
+        drop(census);
         if self.plan.write.dry_run {
             return Ok(Outcome::DryRun);
-        }
-        if !proceed {
-            self.stop_overlapped(overlapped).await;
-            return Err(Error::new(
-                ErrorKind::Refused,
-                "the review was answered with no",
-            ));
         }
         let Some(prepared) = prepared else {
             return Err(Error::internal("the target was not prepared"));
         };
-        if compared.added.total() + compared.changed.total() == 0 && present.is_some() {
+        if compared.added.total() + compared.changed.total() == 0
+            && present.is_some()
+            && self.checkpoint.step < Step::Importing
+        {
             return self.nothing_to_do(&compared, &present).await;
         }
         self.back_up(&prepared).await?;
@@ -97,7 +99,60 @@ impl Run {
             }
             false => overlapped,
         };
-        self.write(overlapped, &prepared, &sieve, &compared).await
+        self.write(overlapped, &prepared, &sieve, compared, present.as_ref())
+            .await
+    }
+
+    /// The stage, whole: read from the source, or from an earlier part of the run.
+    async fn staged(
+        &mut self,
+        sieve: &Sieve,
+        prepared: Option<&Prepared>,
+    ) -> Result<(Census, Option<Overlapped>)> {
+        if self.checkpoint.step == Step::Exporting {
+            return self.export(sieve, prepared).await;
+        }
+        // Nothing of it is in the target yet: a source that was changed is read again.
+        let replaceable = self.checkpoint.step == Step::Staged;
+        if replaceable {
+            let fingerprint = self.stores.source.fingerprint().await?;
+            if self.checkpoint.source.as_ref() != Some(&fingerprint) {
+                return self.export(sieve, prepared).await;
+            }
+        }
+        match self.count_again(sieve, None).await {
+            Ok(census) => Ok((census, None)),
+            Err(e) if replaceable => {
+                self.events.warn(
+                    "stage-damaged",
+                    format!("{e}; reading the source from its start"),
+                );
+                self.export(sieve, prepared).await
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Holds the stage against the target and asks whoever must agree.
+    async fn decided(
+        &mut self,
+        census: &mut Census,
+        sieve: &Sieve,
+        present: &Option<LedgerSpool>,
+        prepared: Option<&Prepared>,
+    ) -> Result<Compared> {
+        self.events.begin(Phase::Validate);
+        let (compared, again) = self.validate(census, sieve, present).await?;
+        let census = again.as_ref().unwrap_or(census);
+        step("compared");
+        self.events.end(Phase::Validate, true);
+        match self.review(&compared, census, sieve, prepared).await? {
+            true => Ok(compared),
+            false => Err(Error::new(
+                ErrorKind::Refused,
+                "the review was answered with no",
+            )),
+        }
     }
 
     async fn preflight(&mut self) -> Result<Option<Prepared>> {
@@ -143,15 +198,28 @@ impl Run {
         Sieve::new(&self.plan.filter, last_run)
     }
 
-    /// When the last finished run of the same source and target began.
+    /// The mark of the last finished run of the same source, target and filter: the time
+    /// of the newest memory it met, but never one later than its own start.
     fn last_run(&self) -> Result<Option<Instant>> {
+        let filter = |filter: &Filter| Filter {
+            since: None,
+            ..filter.clone()
+        };
         for run in self.home.runs()?.into_iter().rev() {
-            if let Ok(Some(report)) = run.report()
-                && report.outcome == Outcome::Done
+            let Ok(Some(report)) = run.report() else {
+                continue;
+            };
+            let newest = report.review.as_ref().and_then(|r| r.newest.first());
+            let Some(newest) = newest.and_then(|n| n.updated_at) else {
+                continue;
+            };
+            if report.outcome == Outcome::Done
                 && report.plan.source == self.plan.source
                 && report.plan.target == self.plan.target
+                && filter(&report.plan.filter) == filter(&self.plan.filter)
             {
-                return Ok(Some(Instant(i128::from(report.started_at) * 1_000_000)));
+                let mark = newest.min(report.started_at);
+                return Ok(Some(Instant(i128::from(mark) * 1_000_000)));
             }
         }
         Ok(None)
@@ -189,7 +257,8 @@ impl Run {
         for _ in 0..READINGS {
             let fingerprint = self.stores.source.fingerprint().await?;
             if self.checkpoint.source.as_ref() != Some(&fingerprint) {
-                if self.checkpoint.export.take().is_some() {
+                let begun = self.checkpoint.export.take().is_some();
+                if begun || self.checkpoint.step == Step::Staged {
                     self.events.warn(
                         "source-changed",
                         "the source was changed since the run was broken off; reading it again",
@@ -197,7 +266,14 @@ impl Run {
                 }
                 self.checkpoint.source = Some(fingerprint);
             }
-            self.stores.target.discard(&self.folder.name).await?;
+            self.checkpoint.step = Step::Exporting;
+            let isolated = self
+                .stores
+                .source
+                .descriptor()
+                .capabilities
+                .isolated_snapshots;
+            let snapshot = self.stores.source.snapshot(how).await?;
             let (feed, overlapped) = self.overlap(sieve, prepared).await?;
             let origin = Origin {
                 kind: self.stores.source.address().kind().to_owned(),
@@ -205,7 +281,8 @@ impl Run {
                 layout: self.report.source.description.layout.clone(),
             };
             let export = Export {
-                snapshot: self.stores.source.snapshot(how).await?,
+                snapshot,
+                may_drift: how == Consistency::InPlace && !isolated,
                 stage: self.stage(),
                 header: Header::new(origin),
                 folder: self.folder.clone(),
@@ -231,13 +308,19 @@ impl Run {
                         "the source was written to while it was read; reading a copy of it",
                     );
                     how = Consistency::Copy;
+                    // What was read belongs to no one picture.
                     self.checkpoint.export = None;
-                    let stage = self.stage();
-                    super::blocking(move || match std::fs::remove_file(&stage) {
-                        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                            Err(Error::io("remove", &stage, e))
+                    self.checkpoint.source = None;
+                    let (stage, checkpoint) = (self.stage(), self.checkpoint.clone());
+                    let folder = self.folder.clone();
+                    super::blocking(move || {
+                        checkpoint.save(&folder)?;
+                        match std::fs::remove_file(&stage) {
+                            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                                Err(Error::io("remove", &stage, e))
+                            }
+                            _ => Ok(()),
                         }
-                        _ => Ok(()),
                     })
                     .await?;
                 }
@@ -261,13 +344,14 @@ impl Run {
         let (feed, fed) = mpsc::channel(2);
         self.events.begin(Phase::Import);
         let overlapped = tokio::spawn(async move {
-            match import.run(fed, None).await {
-                Ok(()) => {
-                    import.writer.complete().await?;
-                    Ok(Box::new(import))
-                }
+            let imported = match import.run(fed).await {
+                Ok(()) => import.complete().await,
+                failed => failed,
+            };
+            match imported {
+                Ok(()) => Ok(Box::new(import)),
                 Err(e) => {
-                    let _ = import.writer.abandon().await;
+                    let _ = import.abandon().await;
                     Err(e)
                 }
             }
@@ -279,7 +363,7 @@ impl Run {
     pub async fn stop_overlapped(&mut self, overlapped: Option<Overlapped>) {
         if let Some(overlapped) = overlapped {
             if let Ok(Ok(mut import)) = overlapped.await {
-                let _ = import.writer.abandon().await;
+                let _ = import.abandon().await;
             }
             let _ = self.stores.target.discard(&self.folder.name).await;
         }
@@ -292,23 +376,32 @@ impl Run {
             run: self.folder.name.clone(),
             origin: Some(self.stores.source.address().to_string()),
         };
+        if mode == WriteMode::Aside {
+            self.stores.target.discard(&self.folder.name).await?;
+        }
         let writer: Box<dyn Writer> = self.stores.target.writer(&request).await?;
         self.checkpoint.mode = Some(mode);
         step("writer-opened");
         let path = self.folder.dir.join("undo.journal");
+        let acknowledged = match mode {
+            WriteMode::Journal => self.checkpoint.acknowledged,
+            WriteMode::Aside | WriteMode::Transaction => 0,
+        };
         let journal = match mode {
             WriteMode::Aside => None,
-            _ => Some(super::blocking(move || super::journal::Journal::open(&path)).await?),
+            _ => Some(super::blocking(move || Journal::open(&path, acknowledged)).await?),
         };
         let target: Arc<dyn Store> = self.stores.target.clone();
         Ok(Import::new(
             target,
-            request,
-            writer,
+            (request, writer),
             journal,
             &self.plan.write,
-            self.folder.clone(),
-            self.checkpoint.clone(),
+            (
+                self.folder.clone(),
+                self.checkpoint.clone(),
+                &self.stage_dir(),
+            ),
             (self.events.clone(), self.control.clone()),
         ))
     }
@@ -320,14 +413,11 @@ impl Run {
         decisions: Option<Decisions>,
     ) -> Result<Census> {
         let mut census = self.census(sieve);
+        census.lost = self.checkpoint.lost.clone();
         let stage = self.stage();
         super::blocking(move || {
-            recount(
-                &mut ArchiveReader::open(&stage)?,
-                &mut census,
-                decisions.as_ref(),
-                drop,
-            )?;
+            let mut stage = open_stage(&stage)?;
+            recount(&mut stage, &mut census, decisions.as_ref(), |_| true)?;
             Ok(census)
         })
         .await
@@ -355,8 +445,10 @@ impl Run {
         }
         second.again = true;
         second.dangling = first.dangling;
+        second.unselected = first.unselected;
         second.parallel = first.parallel;
-        second.repeated = first.repeated;
+        second.repeated_nodes = first.repeated_nodes;
+        second.repeated_relationships = first.repeated_relationships;
         Ok((second, Some(census)))
     }
 
@@ -368,9 +460,9 @@ impl Run {
         earlier: Option<Decisions>,
     ) -> Result<Compared> {
         let (dir, open) = (self.stage_dir(), sieve.is_open());
-        let sides = Sides::of(census, &dir, present.clone())?;
         let target = self.stores.target.descriptor().capabilities;
         let policy = self.plan.write.on_conflict;
+        let (collected, present) = (census.collected(), present.clone());
         super::blocking(move || {
             let terms = Terms {
                 dir: &dir,
@@ -379,7 +471,7 @@ impl Run {
                 open,
                 earlier: earlier.as_ref(),
             };
-            compare(sides, &terms)
+            compare(Sides::of(collected, &dir, present)?, &terms)
         })
         .await
     }

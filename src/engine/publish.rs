@@ -1,28 +1,30 @@
-//! Import, verification, publication: from consent to the target as it shall be.
+//! From consent to the target as it shall be: import, verification, publication; and
+//! again from the stage, where the target was let go of in between.
 
-use super::census::Staged;
 use super::checkpoint::Step;
 use super::compare::Compared;
+use super::control::{is_lost, is_pause};
 use super::event::{Event, Phase};
-use super::export::recount;
+use super::export::{open_stage, recount};
 use super::filter::Sieve;
 use super::import::Import;
 use super::journal::JournalReader;
-use super::ledger::{LedgerFile, LedgerSpool};
+use super::ledger::{LedgerBuilder, LedgerFile, LedgerSpool, next_join};
 use super::migrate::Overlapped;
-use super::plan::Verify;
 use super::run::Run;
+use super::sorted::Sorter;
 use super::step::step;
-use super::verify::{explain, join, read_content};
-use super::{Tally, census::Census};
+use super::verify::{Joined, join, read_content};
+use super::{census::Census, census::Staged};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Canon, Kind};
-use crate::report::{Difference, Mark, Outcome, Verification, Written};
-use crate::store::archive::ArchiveReader;
+use crate::model::Canon;
+use crate::report::{Outcome, Written};
 use crate::store::{Applied, Consistency, Prepared, WriteMode};
+use std::path::Path;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Times that an import is begun again after it was paused or cut off.
+/// Times that a target is written anew after the connection was lost, or a commit was.
 const ATTEMPTS: u32 = 5;
 
 impl Run {
@@ -53,42 +55,80 @@ impl Run {
     /// Writes what was decided, verifies it and makes it visible.
     pub async fn write(
         &mut self,
-        overlapped: Option<Overlapped>,
+        mut overlapped: Option<Overlapped>,
         prepared: &Prepared,
         sieve: &Sieve,
-        compared: &Compared,
+        mut compared: Compared,
+        present: Option<&LedgerSpool>,
     ) -> Result<Outcome> {
-        let mut import = match overlapped {
-            Some(overlapped) => {
-                let done = overlapped
-                    .await
-                    .map_err(|e| Error::internal("the import stopped").because(e))?;
-                match done {
-                    Ok(import) => *import,
-                    // A repeated key is found while importing, and told apart only now.
-                    Err(e) if e.kind() == ErrorKind::Conflict => {
-                        self.stores.target.discard(&self.folder.name).await?;
-                        self.import(prepared, sieve, compared).await?
+        let mut attempt = 0;
+        loop {
+            self.control.unpaused().await?;
+            let imported = match overlapped.take() {
+                Some(overlapped) => Self::overlapped(overlapped).await,
+                None => self.import(prepared, sieve, &compared, present).await,
+            };
+            let written = match imported {
+                Ok(mut import) => {
+                    let done = self.settle_import(&mut import, sieve, &mut compared).await;
+                    if !matches!(done, Ok(Some(_))) {
+                        let _ = import.abandon().await;
                     }
-                    Err(e) => return Err(e),
+                    done
                 }
+                Err(e) => Err(e),
+            };
+            let why = match written {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => Error::new(
+                    ErrorKind::Unreachable,
+                    "the target did not take the changes",
+                )
+                .temporary()
+                .remedy("Repeat the command: it goes on from the stage."),
+                Err(e) if prepared.mode == WriteMode::Journal || self.written => return Err(e),
+                Err(e) if is_pause(&e) => {
+                    self.events
+                        .note("paused: the target is let go of; what is staged stays");
+                    continue;
+                }
+                Err(e) if is_lost(&e) => e,
+                Err(e) => return Err(e),
+            };
+            attempt += 1;
+            if attempt == ATTEMPTS {
+                return Err(why);
             }
-            None => self.import(prepared, sieve, compared).await?,
-        };
+            self.events.note(format!("writing begins again: {why}"));
+            tokio::time::sleep(Duration::from_millis(250 << attempt)).await;
+            self.control.check()?;
+        }
+    }
+
+    async fn overlapped(overlapped: Overlapped) -> Result<Import> {
+        let done = overlapped
+            .await
+            .map_err(|e| Error::internal("the import stopped").because(e))?;
+        done.map(|import| *import)
+    }
+
+    /// From an import to its outcome; `None` if the target did not take it.
+    async fn settle_import(
+        &mut self,
+        import: &mut Import,
+        sieve: &Sieve,
+        compared: &mut Compared,
+    ) -> Result<Option<Outcome>> {
         step("import-complete");
         self.events.end(Phase::Import, true);
         self.report.written = import.written;
-        let verified = self.verify(&mut import, sieve, compared).await;
-        let identical = match verified {
-            Ok(identical) => identical,
-            Err(e) => {
-                let _ = import.writer.abandon().await;
-                return Err(e);
-            }
-        };
+        self.checkpoint.acknowledged = import.checkpoint.acknowledged;
+        self.expect_theirs(import, compared).await?;
+        let mode = import.mode();
+        let proven = self.verify(import, sieve, compared).await?;
         step("verified");
-        if !identical && (prepared.mode != WriteMode::Journal && self.plan.write.rollback) {
-            import.writer.abandon().await?;
+        let back = self.plan.write.rollback;
+        if proven.our_fault && mode != WriteMode::Journal && back {
             self.report.written = Written::default();
             return Err(Error::new(
                 ErrorKind::Corrupt,
@@ -96,133 +136,165 @@ impl Run {
             )
             .remedy("See the differences in the report; please report this with them."));
         }
-        let (expected, path) = (compared.expected.clone(), self.folder.dir.join("digests"));
-        super::blocking(move || keep(&expected, &path)).await?;
+        self.keep_expected(compared).await?;
         step("digests-durable");
-        self.publish(&mut import).await?;
-        if !identical && self.plan.write.rollback {
+        if proven.our_fault && back {
             return Err(Error::new(
                 ErrorKind::Corrupt,
                 "what was written does not read back as it should",
             )
             .remedy("See the differences in the report."));
         }
-        let done = self.after_publishing().await?;
-        Ok(if identical {
-            done
-        } else {
-            Outcome::Differences
-        })
+        if !self.publish(import).await? {
+            return Ok(None);
+        }
+        self.count_published().await;
+        Ok(Some(match proven.identical {
+            true => Outcome::Done,
+            false => Outcome::Differences,
+        }))
     }
 
-    /// Imports from the stage. A transaction that was given up for a pause begins again.
+    /// Imports from the stage, once.
     async fn import(
         &mut self,
         prepared: &Prepared,
         sieve: &Sieve,
         compared: &Compared,
+        present: Option<&LedgerSpool>,
     ) -> Result<Import> {
         self.events.begin(Phase::Import);
-        let total = |tally: fn(&Compared) -> Tally| tally(compared);
         let all = [
-            total(|c| c.added),
-            total(|c| c.changed),
-            total(|c| c.kept),
-            total(|c| c.same),
+            compared.added,
+            compared.changed,
+            compared.kept,
+            compared.same,
         ];
         self.events.emit(Event::Expected {
             phase: Phase::Import,
             nodes: all.iter().map(|t| t.nodes).sum(),
             relationships: all.iter().map(|t| t.relationships).sum(),
         });
-        let mut last = Error::internal("nothing was tried");
-        for _ in 0..ATTEMPTS {
-            self.control.unpaused().await?;
-            let mut import = match self.importer(prepared.mode).await {
-                Ok(import) => import,
-                Err(e) if e.is_temporary() => {
-                    last = e;
-                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-                    continue;
+        let mut import = self.importer(prepared.mode).await?;
+        let ran = self
+            .import_with(&mut import, sieve, compared, present)
+            .await;
+        match ran {
+            Ok(()) => Ok(import),
+            Err(e) => {
+                self.report.written = match import.mode() {
+                    WriteMode::Journal => import.written,
+                    WriteMode::Aside | WriteMode::Transaction => Written::default(),
+                };
+                let _ = import.abandon().await;
+                Err(e)
+            }
+        }
+    }
+
+    async fn import_with(
+        &mut self,
+        import: &mut Import,
+        sieve: &Sieve,
+        compared: &Compared,
+        present: Option<&LedgerSpool>,
+    ) -> Result<()> {
+        match import.mode() {
+            WriteMode::Journal => {
+                self.count_earlier(import, present).await?;
+                if self.checkpoint.step < Step::Importing {
+                    self.keep_expected(compared).await?;
                 }
-                Err(e) => return Err(e),
-            };
-            self.same_target(prepared, &mut import).await?;
-            if prepared.mode == WriteMode::Journal {
                 self.written = true;
                 self.reach(Step::Importing).await?;
                 import.checkpoint = self.checkpoint.clone();
-                self.count_earlier(&mut import).await?;
-            } else if let Some(journal) = &mut import.journal {
-                journal.clear()?;
-                import.seq = 0;
             }
-            let (feed, reading) = self.feed(sieve, compared);
-            let decided = compared.decisions.read();
-            let ran = match import.run(feed, Some(decided)).await {
-                Ok(()) => match reading.await {
-                    Ok(Ok(())) => import.writer.complete().await,
-                    Ok(Err(e)) => Err(e),
-                    Err(e) => Err(Error::internal("reading the stage stopped").because(e)),
-                },
-                failed => failed,
-            };
-            match ran {
-                Ok(()) => return Ok(import),
-                Err(e) if e.is_temporary() && prepared.mode != WriteMode::Journal => {
-                    let _ = import.writer.abandon().await;
-                    self.events.note(format!("import begins again: {e}"));
-                    last = e;
-                }
-                Err(e) => {
-                    let _ = import.writer.abandon().await;
-                    return Err(e);
-                }
+            WriteMode::Transaction => {
+                self.same_target().await?;
+                import.begin_again().await?;
             }
+            WriteMode::Aside => {}
         }
-        Err(last)
+        let (feed, reading) = self.feed(sieve, compared);
+        import.run(feed).await?;
+        reading
+            .await
+            .map_err(|e| Error::internal("reading the stage stopped").because(e))??;
+        import.complete().await
     }
 
-    /// The target must still be as it was compared; holding it, nobody else can change
-    /// it now.
-    async fn same_target(&mut self, prepared: &Prepared, import: &mut Import) -> Result<()> {
-        let Some(before) = &self.checkpoint.target_before else {
+    /// The target must still be as it was compared; held open, nobody else can change it
+    /// now.
+    async fn same_target(&mut self) -> Result<()> {
+        let now = self.stores.target.fingerprint().await?;
+        match &self.checkpoint.target_before {
+            Some(before) if *before != now => Err(Error::new(
+                ErrorKind::Conflict,
+                "the target was changed by somebody else after it was compared",
+            )
+            .temporary()
+            .remedy("Stop the other program, then repeat the command.")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What an earlier part of this run wrote, and is still there, counts as written by
+    /// it and not as found there.
+    async fn count_earlier(
+        &mut self,
+        import: &mut Import,
+        present: Option<&LedgerSpool>,
+    ) -> Result<()> {
+        let Some(present) = present.filter(|_| self.checkpoint.step >= Step::Importing) else {
             return Ok(());
         };
-        if prepared.mode != WriteMode::Transaction
-            || self.stores.target.fingerprint().await? == *before
-        {
-            return Ok(());
-        }
-        import.writer.abandon().await?;
-        Err(Error::new(
-            ErrorKind::Conflict,
-            "the target was changed by somebody else after it was compared",
-        )
-        .remedy("Stop the other program, then repeat the command."))
-    }
-
-    /// What an earlier part of this run wrote counts as written by it.
-    async fn count_earlier(&mut self, import: &mut Import) -> Result<()> {
-        let path = self.folder.dir.join("undo.journal");
-        let acknowledged = self.checkpoint.acknowledged;
-        let written = super::blocking(move || {
-            let mut written = Written::default();
-            let mut reader = JournalReader::open(&path)?;
+        let (path, dir) = (self.folder.dir.join("undo.journal"), self.stage_dir());
+        let (acknowledged, mut present) = (self.checkpoint.acknowledged, present.read());
+        let earlier = super::blocking(move || {
+            // Key, number of the entry, whether it added, beginning of the digest: the
+            // first entry of a key tells whether the run added it.
+            let mut entries = Sorter::<41>::new(&dir);
+            let mut reader = JournalReader::open(&path, acknowledged)?;
             while let Some((seq, undos)) = reader.next()? {
-                for undo in undos.iter().filter(|_| seq <= acknowledged) {
-                    let tally = match undo.before {
-                        None => &mut written.added,
-                        Some(_) => &mut written.changed,
-                    };
-                    *tally.of(undo.kind) += 1;
+                for undo in &undos {
+                    let mut entry = [0; 41];
+                    entry[..16].copy_from_slice(&Canon::key_hash(undo.kind, &undo.key));
+                    entry[16..24].copy_from_slice(&seq.to_be_bytes());
+                    entry[24] = u8::from(undo.before.is_none());
+                    if let Some(after) = undo.after {
+                        entry[25..].copy_from_slice(&after.core[..16]);
+                    }
+                    entries.push(entry)?;
                 }
+            }
+            let (mut entries, mut written) = (entries.sorted()?, Written::default());
+            let mut next = entries.next()?;
+            while let (Some(entry), Some(there)) = (next, present.peek()?) {
+                if there.key[..] < entry[..16] {
+                    present.next()?;
+                    continue;
+                }
+                let (mut ours, added) = (false, entry[24] == 1);
+                while let Some(same) = next.filter(|n| n[..16] == entry[..16]) {
+                    ours |= there.key[..] == entry[..16] && there.digest.core[..16] == same[25..];
+                    next = entries.next()?;
+                }
+                let tally = match added {
+                    true => &mut written.added,
+                    false => &mut written.changed,
+                };
+                *tally.of(there.kind) += u64::from(ours);
             }
             Ok(written)
         })
         .await?;
-        import.earlier = written;
-        import.written = written;
+        let (added, changed) = (earlier.added, earlier.changed);
+        import.met_again = [
+            added.nodes + changed.nodes,
+            added.relationships + changed.relationships,
+        ];
+        import.written.added = earlier.added;
+        import.written.changed = earlier.changed;
         Ok(())
     }
 
@@ -239,325 +311,229 @@ impl Run {
         let (stage, decisions) = (self.stage(), compared.decisions.clone());
         let mut census = self.light_census(sieve);
         let reading = tokio::task::spawn_blocking(move || {
-            let mut reader = ArchiveReader::open(&stage)?;
+            let mut reader = open_stage(&stage)?;
             recount(&mut reader, &mut census, Some(&decisions), |batch| {
-                let _ = feed.blocking_send(batch);
+                feed.blocking_send(batch).is_ok()
             })
         });
         (fed, reading)
     }
 
-    /// Verifies as the plan says. Whether everything is as it shall be.
-    async fn verify(
-        &mut self,
-        import: &mut Import,
-        sieve: &Sieve,
-        compared: &Compared,
-    ) -> Result<bool> {
-        let level = self.plan.write.verify;
-        let readable = self.stores.target.descriptor().source;
-        if level == Verify::None || !readable {
-            let why = match readable {
-                true => "declined",
-                false => "this kind of store cannot be read back",
-            };
-            self.events.skip(Phase::Verify, why);
-            self.report.verification = Some(Verification {
-                level: "none".into(),
-                ..Verification::default()
-            });
-            return Ok(true);
-        }
-        self.events.begin(Phase::Verify);
-        let verification = match level {
-            Verify::Sample(n) => self.verify_sample(import, sieve, compared, n).await?,
-            _ => self.verify_all(import, compared).await?,
-        };
-        let identical = verification.identical();
-        for difference in &verification.differences {
-            self.events.emit(Event::Differs {
-                difference: Box::new(difference.clone()),
-            });
-        }
-        self.report.verification = Some(verification);
-        self.events.end(Phase::Verify, identical);
-        Ok(identical)
-    }
-
-    async fn verify_all(
-        &mut self,
-        import: &mut Import,
-        compared: &Compared,
-    ) -> Result<Verification> {
-        let mut snapshot = import.writer.snapshot().await?;
+    /// Where somebody else came first and was left alone, theirs is what the target shall
+    /// hold.
+    async fn expect_theirs(&mut self, import: &mut Import, compared: &mut Compared) -> Result<()> {
         let dir = self.stage_dir();
-        let census = Census::plain(&dir, false);
-        let content = read_content(
-            &mut *snapshot,
-            census,
-            Phase::Verify,
-            (&self.events, &self.control),
-        )
-        .await?;
-        drop(snapshot);
-        let (unreadable, places) = (
-            content.census.unreadable_count,
-            content.census.unreadable.clone(),
-        );
-        let mut expected = compared.expected.read();
-        let (mut verification, found) = super::blocking(move || {
-            let mut actual = content.census.ledger.finish()?;
-            join(&mut expected, &mut actual)
+        let theirs = std::mem::replace(&mut import.theirs, LedgerBuilder::new(&dir));
+        if theirs.is_empty() {
+            return Ok(());
+        }
+        let expected = compared.expected.clone();
+        compared.expected = super::blocking(move || {
+            let (mut expected, mut theirs) = (expected.read(), theirs.finish()?);
+            let mut ready = Vec::new();
+            LedgerSpool::write(&dir, || {
+                if let Some(entry) = ready.pop() {
+                    return Ok(Some(entry));
+                }
+                let Some((shall, theirs)) = next_join(&mut expected, &mut theirs)? else {
+                    return Ok(None);
+                };
+                ready = match theirs.last() {
+                    Some(last) => vec![*last],
+                    None => shall.into_iter().rev().collect(),
+                };
+                Ok(ready.pop())
+            })
         })
         .await?;
-        verification.level = "full".into();
-        verification.counts = content.counts;
-        verification.unreadable = unreadable;
-        if !found.is_empty() {
-            let mut snapshot = import.writer.snapshot().await?;
-            let stage = self.stage();
-            verification.differences = explain(&found, Some(&stage), &mut *snapshot).await?;
-        }
-        verification
-            .differences
-            .extend(places.into_iter().map(|u| Difference {
-                mark: Mark::Unreadable,
-                kind: u.kind,
-                key: u.place,
-                type_name: String::new(),
-                title: u.reason,
-                fields: Vec::new(),
-            }));
-        Ok(verification)
+        Ok(())
     }
 
-    /// Some records of each kind, evenly spread, and all counts.
-    async fn verify_sample(
-        &mut self,
-        import: &mut Import,
-        sieve: &Sieve,
-        compared: &Compared,
-        n: u64,
-    ) -> Result<Verification> {
-        let mut census = self.light_census(sieve);
-        let (stage, decisions) = (self.stage(), compared.decisions.clone());
-        let picked = super::blocking(move || {
-            let mut reader = ArchiveReader::open(&stage)?;
-            let counts = reader.counts();
-            let total = [counts.of(Kind::Node), counts.relationships];
-            let (mut met, mut picked) = ([0u64; 2], Vec::new());
-            let mut decided = decisions.read();
-            recount(&mut reader, &mut census, Some(&decisions), |batch| {
-                for staged in batch {
-                    let k = staged.record.kind() as usize;
-                    let apart = (total[k] / n).max(1);
-                    let skipped = matches!(decided.of(staged.seq), Ok(super::decide::Action::Skip));
-                    if met[k].is_multiple_of(apart) && met[k] / apart < n && !skipped {
-                        picked.push(staged);
-                    }
-                    met[k] += 1;
-                }
-            })?;
-            Ok(picked)
-        })
-        .await?;
-        let mut out = Verification {
-            level: self.plan.write.verify.to_string(),
-            ..Verification::default()
-        };
-        let mut canon = Canon::new();
-        for staged in picked.chunks(500) {
-            for kind in Kind::BOTH {
-                let of_kind: Vec<&Staged> =
-                    staged.iter().filter(|s| s.record.kind() == kind).collect();
-                let keys: Vec<_> = of_kind.iter().map(|s| s.record.key().clone()).collect();
-                let found = import.writer.find(kind, &keys).await?;
-                for (staged, found) in of_kind.into_iter().zip(found) {
-                    let mark = match &found {
-                        Some(record) if canon.digest(record).matches(&staged.digest) => {
-                            *out.same.of(kind) += 1;
-                            continue;
-                        }
-                        Some(_) => Mark::Differs,
-                        None => Mark::OnlyInSource,
-                    };
-                    let tally = match mark {
-                        Mark::Differs => &mut out.differ,
-                        _ => &mut out.only_in_source,
-                    };
-                    *tally.of(kind) += 1;
-                    let key = Canon::key_hash(kind, staged.record.key());
-                    let source = Some(&staged.record);
-                    out.differences.push(super::verify::difference(
-                        mark,
-                        source,
-                        found.as_ref(),
-                        &key,
-                    ));
-                }
-            }
-        }
-        out.counts = import.writer.snapshot().await?.counts().await?;
-        let (shall, is) = (compared.expected.len(), out.counts.total());
-        if shall != is {
-            let tally = match shall > is {
-                true => &mut out.only_in_source,
-                false => &mut out.only_in_target,
-            };
-            tally.nodes += shall.abs_diff(is);
-        }
-        Ok(out)
+    /// Keeps what the target shall hold, for `verify RUN` and `rollback RUN`.
+    async fn keep_expected(&self, compared: &Compared) -> Result<()> {
+        let (expected, path) = (compared.expected.clone(), self.folder.dir.join("digests"));
+        super::blocking(move || keep(&expected, &path)).await
     }
 
-    async fn publish(&mut self, import: &mut Import) -> Result<()> {
-        if let Some(journal) = &import.journal {
-            journal.sync()?;
+    /// Makes it visible. Whether the target took it.
+    async fn publish(&mut self, import: &mut Import) -> Result<bool> {
+        if let Some(journal) = import.journal.take() {
+            import.journal = Some(
+                super::blocking(move || {
+                    journal.sync()?;
+                    Ok(journal)
+                })
+                .await?,
+            );
         }
+        // A run that is killed behind this point has no other report than this.
+        self.write_report(Outcome::Interrupted).await?;
         self.written = true;
         self.reach(Step::Publishing).await?;
         step("publishing");
-        let published = import.writer.publish().await;
+        let published = import.publish().await;
         step("published");
+        let journal = import.mode() == WriteMode::Journal;
         match published {
             Ok(Applied::Done) => {}
-            Ok(_) => self.settle_unknown().await?,
-            Err(e) if e.is_temporary() => {
-                self.events.warn("lost", format!("{e}; asking the target"));
-                self.settle_unknown().await?;
+            // Everything was acknowledged and verified already.
+            Ok(_) if journal => {}
+            Err(e) if journal && is_lost(&e) => {
+                self.events.warn("lost", e.to_string());
             }
-            Err(e) => {
+            Err(e) if !is_lost(&e) => {
                 // It said no: nothing was published.
-                if self.checkpoint.mode != Some(WriteMode::Journal) {
+                if !journal {
                     self.written = false;
                     self.reach(Step::Staged).await?;
                 }
                 return Err(e);
             }
+            unanswered => {
+                if let Err(e) = unanswered {
+                    self.events.warn("lost", format!("{e}; asking the target"));
+                }
+                let _ = import.abandon().await;
+                if !self.is_published().await? {
+                    self.written = false;
+                    self.reach(Step::Staged).await?;
+                    return Ok(false);
+                }
+            }
         }
         self.reach(Step::Published).await?;
         step("publish-acknowledged");
-        Ok(())
+        Ok(true)
     }
 
-    /// The target did not say whether it was published: it is read and compared.
-    async fn settle_unknown(&mut self) -> Result<()> {
-        match self.is_published().await? {
-            true => Ok(()),
-            false => {
-                self.written = self.checkpoint.mode == Some(WriteMode::Journal);
-                Err(Error::new(
-                    ErrorKind::Unreachable,
-                    "the target did not take the changes",
-                )
-                .temporary()
-                .remedy("Repeat the command: it goes on from the stage."))
+    /// Whether the target holds what the run was about to publish. A commit is all or
+    /// nothing: one record of the run's that is there tells. What was built aside is
+    /// known only by all of it, since anybody can make a file of that name.
+    async fn is_published(&mut self) -> Result<bool> {
+        let mut last = None;
+        for attempt in 0..ATTEMPTS {
+            match self.joined_with_target().await {
+                Ok(None) => return Ok(false),
+                Ok(Some(joined)) => {
+                    let mut verification = joined.verification;
+                    let identical = verification.identical();
+                    if self.checkpoint.mode == Some(WriteMode::Aside) {
+                        if identical {
+                            self.report.verification.get_or_insert(verification);
+                        }
+                        return Ok(identical);
+                    }
+                    if joined.ours == 0 {
+                        return Ok(identical);
+                    }
+                    if !identical {
+                        self.events.warn(
+                            "counts",
+                            "somebody else has changed the target since this run wrote to it",
+                        );
+                    }
+                    verification.level = "full".into();
+                    self.report.verification.get_or_insert(verification);
+                    return Ok(true);
+                }
+                Err(e) if is_lost(&e) || e.kind() == ErrorKind::Drifted => {
+                    last = Some(e);
+                    tokio::time::sleep(Duration::from_millis(250 << attempt)).await;
+                }
+                Err(e) => return Err(e),
             }
         }
+        Err(last.unwrap_or_else(|| Error::internal("the target was not asked")))
     }
 
-    /// Whether the target holds what the run was about to publish.
-    async fn is_published(&mut self) -> Result<bool> {
+    async fn joined_with_target(&self) -> Result<Option<Joined>> {
         let target = self.stores.target.clone();
         if !target.describe().await?.exists {
-            return Ok(false);
+            return Ok(None);
         }
         let dir = self.stage_dir();
-        super::home::make_folder(&dir)?;
+        let made = dir.clone();
+        super::blocking(move || super::home::make_folder(&made)).await?;
         let mut snapshot = target.snapshot(Consistency::Copy).await?;
         let census = Census::plain(&dir, false);
-        let content = read_content(
-            &mut *snapshot,
-            census,
-            Phase::Verify,
-            (&self.events, &self.control),
-        )
-        .await?;
+        let told = (&self.events, &self.control);
+        let content = read_content(&mut *snapshot, census, Phase::Verify, told).await?;
         let path = self.folder.dir.join("digests");
-        let (now, (verification, _)) = super::blocking(move || {
-            let now = content.census.ledger.spool(&dir)?;
+        super::blocking(move || {
             let mut shall = LedgerFile::open(&path)?;
-            let joined = join(&mut shall, &mut now.read())?;
-            Ok((now.content, joined))
+            let mut joined = join(&mut shall, &mut content.census.ledger.finish()?)?;
+            joined.verification.level = "full".into();
+            joined.verification.counts = content.counts;
+            Ok(Some(joined))
         })
-        .await?;
-        if verification.identical() {
-            self.report.verification.get_or_insert(Verification {
-                level: "full".into(),
-                counts: content.counts,
-                ..verification
-            });
-            return Ok(true);
-        }
-        if self.checkpoint.mode == Some(WriteMode::Aside)
-            || Some(now) == self.checkpoint.content_before
-        {
-            return Ok(false);
-        }
-        if self.checkpoint.mode == Some(WriteMode::Transaction)
-            && self.checkpoint.content_before.is_none()
-            && content.counts.total() == 0
-        {
-            return Ok(false);
-        }
-        Err(Error::new(
-            ErrorKind::Conflict,
-            "the target was changed by somebody else while the run was broken off",
-        )
-        .remedy(format!(
-            "Compare them: `memferry verify {}`; then roll back or remove the run.",
-            self.folder.name
-        )))
+        .await
     }
 
     /// A run that was broken off while it published: either it is done, or it goes on
     /// from the stage.
     pub async fn settle(&mut self) -> Result<Option<Outcome>> {
-        let published = match self.checkpoint.mode {
-            Some(WriteMode::Journal) => true,
-            _ => self.is_published().await?,
-        };
-        if published {
+        let journal = self.checkpoint.mode == Some(WriteMode::Journal);
+        if journal || self.is_published().await? {
             self.reach(Step::Published).await?;
-            return Ok(Some(self.after_publishing().await?));
+            return Ok(Some(self.resume_published().await));
         }
+        self.written = false;
+        self.reach(Step::Staged).await?;
         let target = self.stores.target.clone();
         if self.checkpoint.mode == Some(WriteMode::Aside) && target.describe().await?.exists {
             return Err(Error::new(
                 ErrorKind::AlreadyExists,
-                "somebody else made the target while the run was broken off",
+                "somebody else made the target, or changed it, while the run was broken off",
             )
             .remedy("Choose another target, or move that one away."));
         }
-        self.written = false;
         target.discard(&self.folder.name).await?;
-        self.reach(Step::Staged).await?;
         Ok(None)
     }
 
-    /// Everything is in the target: its numbers are taken once more, from outside.
-    pub async fn after_publishing(&mut self) -> Result<Outcome> {
+    /// A run that was broken off when everything was in the target: what it had found out
+    /// by then is in its report.
+    pub async fn resume_published(&mut self) -> Outcome {
         if let Ok(Some(before)) = self.folder.report() {
+            let verification = self.report.verification.take();
             self.report = before;
+            if self.report.verification.is_none() {
+                self.report.verification = verification;
+            }
         }
+        self.count_published().await;
+        match &self.report.verification {
+            Some(v) if !v.identical() => Outcome::Differences,
+            _ => Outcome::Done,
+        }
+    }
+
+    /// Takes the target's numbers once more, from outside. Nothing depends on it any more.
+    async fn count_published(&mut self) {
         if !self.stores.target.descriptor().source {
-            return Ok(Outcome::Done);
+            return;
         }
         let path = self.folder.dir.join("digests");
-        let shall = super::blocking(move || Ok(LedgerFile::open(&path)?.count)).await?;
-        let mut snapshot = self.stores.target.snapshot(Consistency::InPlace).await?;
-        let counts = snapshot.counts().await?;
-        if counts.total() != shall {
-            self.events.warn(
+        let counted = async {
+            let shall = super::blocking(move || Ok(LedgerFile::open(&path)?.count)).await?;
+            let mut snapshot = self.stores.target.snapshot(Consistency::InPlace).await?;
+            Ok::<_, Error>((snapshot.counts().await?.total(), shall))
+        };
+        match counted.await {
+            Ok((is, shall)) if is == shall => {}
+            Ok((is, shall)) => self.events.warn(
                 "counts",
-                format!("the target holds {} records where {shall} were written and verified; somebody else has changed it since", counts.total()),
-            );
+                format!("the target holds {is} records where {shall} were expected; somebody else has changed it"),
+            ),
+            Err(e) => self.events.warn(
+                "counts",
+                format!("the target could not be counted at the end: {e}"),
+            ),
         }
-        Ok(Outcome::Done)
     }
 }
 
-/// Keeps what the target shall hold, for `verify RUN` and `rollback RUN`.
-fn keep(expected: &LedgerSpool, path: &std::path::Path) -> Result<()> {
+fn keep(expected: &LedgerSpool, path: &Path) -> Result<()> {
     let mut file = LedgerFile::create(path)?;
     let mut entries = expected.read();
     while let Some(entry) = entries.next()? {

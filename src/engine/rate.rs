@@ -13,7 +13,7 @@ const HISTORY: usize = 120;
 const SETTLE: f64 = 2.0;
 
 /// Records over time. Times are milliseconds since 1970.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rate {
     first: Option<i64>,
     last: i64,
@@ -37,7 +37,7 @@ impl Rate {
         }
         let (second, more) = (at.div_euclid(1_000), done - self.done);
         match self.buckets.back_mut() {
-            Some((s, n)) if *s >= second => *n += more,
+            Some((s, n)) if *s >= second => *n = n.saturating_add(more),
             _ => self.buckets.push_back((second, more)),
         }
         while self.buckets.len() > HISTORY {
@@ -50,15 +50,11 @@ impl Rate {
     /// Records a second over the last 20 seconds; `None` in the first two.
     pub fn current(&self) -> Option<f64> {
         let first = self.first?;
-        let from = (self.last - WINDOW as i64 * 1_000).max(first);
-        let seconds = (self.last - from) as f64 / 1_000.0;
+        let from = self.last.saturating_sub(WINDOW as i64 * 1_000).max(first);
+        let seconds = self.last.saturating_sub(from) as f64 / 1_000.0;
         let floor = from.div_euclid(1_000);
-        let records: u64 = self
-            .buckets
-            .iter()
-            .filter(|(s, _)| *s >= floor)
-            .map(|(_, n)| n)
-            .sum();
+        let window = self.buckets.iter().filter(|(s, _)| *s >= floor);
+        let records = window.fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
         (seconds >= SETTLE).then(|| records as f64 / seconds)
     }
 
@@ -94,10 +90,10 @@ impl Rate {
         };
         let mut out = Vec::new();
         for (second, records) in &self.buckets {
-            let gap = (*second - next).clamp(0, HISTORY as i64);
+            let gap = second.saturating_sub(next).clamp(0, HISTORY as i64);
             out.extend(std::iter::repeat_n(0, gap as usize));
             out.push(*records);
-            next = second + 1;
+            next = second.saturating_add(1);
         }
         out.split_off(out.len().saturating_sub(HISTORY))
     }

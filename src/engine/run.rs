@@ -2,7 +2,7 @@
 //! is said at the end, however it ends.
 
 use super::checkpoint::{Checkpoint, Step};
-use super::control::Control;
+use super::control::{Control, is_lost};
 use super::event::{Event, Phase};
 use super::events::{Events, now_ms};
 use super::handle::{Ask, Command, Handle};
@@ -12,6 +12,7 @@ use super::rollback::Rollback;
 use super::step::step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{self, Failure, Outcome, Report, RolledBack, Side, Written};
+use crate::store::layer::{Attempt, Dress, Patience};
 use crate::store::{Store, WriteMode, WriteRequest};
 use std::fs::File;
 use std::path::PathBuf;
@@ -54,6 +55,10 @@ pub(super) struct Run {
     pub report: Report,
     /// Whether something of this run is, or may be, in the target.
     pub written: bool,
+    /// Whether it can go on after a failure though nothing is in the target.
+    resumable: bool,
+    /// Warnings and phases of its earlier parts.
+    earlier: (Vec<String>, Vec<(Phase, u64)>),
     /// Newest memories of the target, for the review.
     pub present_newest: Vec<super::Sample>,
     _held: (Option<File>, File),
@@ -100,8 +105,9 @@ pub async fn rollback(run: &RunFolder, target: Arc<dyn Store>, options: Options)
     if let RunStatus::Finished(outcome) = run.status()? {
         let why = match outcome {
             Outcome::RolledBack => Some("is rolled back already"),
-            Outcome::Refused | Outcome::DryRun => Some("wrote nothing"),
-            _ => None,
+            // One that failed after it wrote is not over before that is taken back.
+            Outcome::Refused | Outcome::DryRun | Outcome::Failed => Some("wrote nothing"),
+            Outcome::Done | Outcome::Differences | Outcome::Interrupted => None,
         };
         if let Some(why) = why {
             return Err(Error::new(
@@ -173,20 +179,33 @@ fn refuse_finished(run: &RunFolder, what: &str) -> Result<()> {
     }
 }
 
-/// The unfinished run on that target, if there is one.
+/// The unfinished run of the same plan, or else one of another plan on that target.
 fn unfinished(home: &Home, identity: &str, plan: &Plan) -> Result<Option<RunFolder>> {
+    let digest = plan.digest();
+    let mut other = None;
     for run in home.runs()?.into_iter().rev() {
-        let on_it = match Checkpoint::load(&run)? {
-            Some(c) => c.step != Step::Over && c.target_identity == identity,
-            // Killed before its first checkpoint: it wrote nothing, and is nobody's
-            // hindrance but may as well go on.
-            None => run.plan().is_ok_and(|p| p.digest() == plan.digest()),
+        let Ok(its) = run.plan() else { continue };
+        if its.write.dry_run {
+            continue;
+        }
+        let checkpoint = match Checkpoint::load(&run) {
+            // Killed before its first checkpoint: it wrote nothing.
+            Ok(None) if its.digest() == digest => return Ok(Some(run)),
+            Ok(None) => continue,
+            Ok(Some(checkpoint)) => checkpoint,
+            // What cannot be read hinders nobody but its own target.
+            Err(e) if its.target == plan.target => return Err(e),
+            Err(_) => continue,
         };
-        if on_it && !run.plan().is_ok_and(|p| p.write.dry_run) {
-            return Ok(Some(run));
+        // A target that was made meanwhile has become another to the system.
+        let here = checkpoint.target_identity == identity || its.target == plan.target;
+        match checkpoint.step == Step::Over {
+            false if its.digest() == digest => return Ok(Some(run)),
+            false if here => other = other.or(Some(run)),
+            _ => {}
         }
     }
-    Ok(None)
+    Ok(other)
 }
 
 fn other_plan(run: &RunFolder) -> Error {
@@ -226,27 +245,18 @@ async fn open(
     lock: Option<File>,
     resumed: bool,
 ) -> Result<(Run, Ready)> {
-    let active = folder.take()?;
     let identity = stores.target.identity().await?;
-    let checkpoint = match Checkpoint::load(&folder)? {
-        Some(checkpoint) if checkpoint.plan != plan.digest() => {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!(
-                    "the checkpoint of run {} belongs to another plan",
-                    folder.name
-                ),
-            )
-            .remedy("Start a new run."));
-        }
-        Some(checkpoint) => checkpoint,
-        None => {
-            let new = Checkpoint::new(plan.digest(), identity, now_ms());
-            new.save(&folder)?;
-            new
-        }
+    let (of, digest) = (folder.clone(), plan.digest());
+    let (active, checkpoint, (events, state)) = super::blocking(move || {
+        let active = of.take()?;
+        let checkpoint = checkpoint_of(&of, digest, identity)?;
+        Ok((active, checkpoint, Events::of(&of)?))
+    })
+    .await?;
+    let stores = Stores {
+        source: dressed(stores.source, "source", &plan, &events),
+        target: dressed(stores.target, "target", &plan, &events),
     };
-    let (events, state) = Events::of(&folder)?;
     let control = Control::new(plan.write.rate);
     let (commands, received) = mpsc::channel(16);
     tokio::spawn(control.clone().listen(received, events.clone()));
@@ -287,6 +297,10 @@ async fn open(
         failure: None,
         rollback: None,
     };
+    let earlier = match folder.report() {
+        Ok(Some(before)) => (before.warnings, before.phases),
+        _ => Default::default(),
+    };
     let ready = Ready {
         run: folder.name.clone(),
         state,
@@ -297,6 +311,8 @@ async fn open(
         ask: options.ask,
         source_copy: options.source_copy,
         written: checkpoint.step >= Step::Importing,
+        resumable: false,
+        earlier,
         folder,
         plan,
         stores,
@@ -308,6 +324,47 @@ async fn open(
         _held: (lock, active),
     };
     Ok((run, ready))
+}
+
+/// The checkpoint of a run, made if it has none yet.
+fn checkpoint_of(folder: &RunFolder, plan: String, identity: String) -> Result<Checkpoint> {
+    match Checkpoint::load(folder)? {
+        Some(checkpoint) if checkpoint.plan != plan => Err(Error::new(
+            ErrorKind::Refused,
+            format!(
+                "the checkpoint of run {} belongs to another plan",
+                folder.name
+            ),
+        )
+        .remedy("Start a new run.")),
+        Some(checkpoint) => Ok(checkpoint),
+        None => {
+            let new = Checkpoint::new(plan, identity, now_ms());
+            new.save(folder)?;
+            Ok(new)
+        }
+    }
+}
+
+/// A store whose reads are repeated, and which a dry run cannot write to.
+fn dressed(store: Arc<dyn Store>, which: &str, plan: &Plan, events: &Events) -> Arc<dyn Store> {
+    let (which, events) = (which.to_owned(), events.clone());
+    let told = move |attempt: &Attempt<'_>| {
+        let seconds = attempt.pause.as_secs_f32();
+        events.note(format!(
+            "{which}: {}; asking again in {seconds} s",
+            attempt.error
+        ));
+    };
+    let dress = Dress {
+        patience: Some(Patience {
+            told: Some(Arc::new(told)),
+            ..Patience::default()
+        }),
+        read_only: plan.write.dry_run,
+        ..Dress::default()
+    };
+    dress.wear(store)
 }
 
 impl Run {
@@ -344,9 +401,15 @@ impl Run {
                 ..before
             };
         }
-        let result = self.roll_back().await;
+        let outcome = match self.roll_back().await {
+            Ok(outcome) => outcome,
+            Err(e) => {
+                self.written = true;
+                self.fail(e)
+            }
+        };
         self.events.end_all();
-        self.conclude(result).await
+        self.finish(outcome).await
     }
 
     /// From how the work ended to the report.
@@ -369,20 +432,33 @@ impl Run {
         self.finish(outcome).await
     }
 
-    /// After a failure: what is in the target is taken back, unless that was declined.
+    /// After a failure: what is in the target is taken back, unless that was declined, or
+    /// the failure may pass and the run can go on behind it.
     async fn give_up(&mut self, error: Error) -> Outcome {
+        let passing = is_lost(&error);
+        let rolling_back = self.checkpoint.step == Step::RollingBack;
         let outcome = self.fail(error);
-        if !self.written {
+        if passing {
+            self.resumable |= self.checkpoint.step > Step::Exporting
+                || self.checkpoint.export.is_some()
+                || Checkpoint::load(&self.folder)
+                    .is_ok_and(|c| c.is_some_and(|c| c.export.is_some()));
+        }
+        if !self.written || rolling_back {
             return outcome;
         }
-        if !self.plan.write.rollback {
-            self.events.warn(
-                "not-rolled-back",
-                format!(
-                    "what was written stays; `memferry rollback {}` takes it back",
-                    self.folder.name
-                ),
-            );
+        let name = &self.folder.name;
+        let stays = match self.checkpoint.mode {
+            _ if passing => Some(format!(
+                "what was written stays for now; `memferry resume {name}` goes on, `memferry rollback {name}` takes it back"
+            )),
+            _ if !self.plan.write.rollback => Some(format!(
+                "what was written stays; `memferry rollback {name}` takes it back"
+            )),
+            _ => None,
+        };
+        if let Some(stays) = stays {
+            self.events.warn("not-rolled-back", stays);
             return outcome;
         }
         match self.roll_back().await {
@@ -407,12 +483,13 @@ impl Run {
 
     /// Takes everything back.
     pub async fn roll_back(&mut self) -> Result<Outcome> {
-        self.control.clear_stop();
+        self.control.clear(&self.events);
         self.events.begin(Phase::Rollback);
         let step_before = self.checkpoint.step;
         let mode = self.checkpoint.mode;
         let done = self.undo(step_before, mode).await?;
         self.written = false;
+        self.resumable = false;
         self.events.end(Phase::Rollback, true);
         if done.spared_count > 0 {
             self.events.warn(
@@ -435,25 +512,26 @@ impl Run {
             return Ok(RolledBack::default());
         }
         if before != Step::RollingBack {
+            self.checkpoint.uncertain = before == Step::Publishing;
             self.reach(Step::RollingBack).await?;
         }
         let dir = self.stage_dir();
-        super::home::make_folder(&dir)?;
+        let made = dir.clone();
+        super::blocking(move || super::home::make_folder(&made)).await?;
         let rollback = Rollback {
             target: target.clone(),
             dir: self.folder.dir.clone(),
             sort_in: dir,
             run: format!("{}-back", self.folder.name),
+            acknowledged: self.checkpoint.acknowledged,
+            uncertain: self.checkpoint.uncertain,
             events: self.events.clone(),
             control: self.control.clone(),
         };
-        match mode {
-            Some(WriteMode::Aside) => {
-                target.discard(&self.folder.name).await?;
-                rollback.by_digests().await
-            }
-            _ => rollback.by_journal().await,
+        if mode == Some(WriteMode::Aside) {
+            target.discard(&self.folder.name).await?;
         }
+        rollback.run(mode).await
     }
 
     /// A transaction that was killed is undone by the database itself, once somebody
@@ -479,14 +557,14 @@ impl Run {
         target.writer(&request).await?.abandon().await
     }
 
-    /// Writes the report and lets go of what is no longer needed.
-    async fn finish(mut self, outcome: Outcome) -> Result<Report> {
-        let resumable =
-            outcome == Outcome::Interrupted || outcome == Outcome::Failed && self.written;
-        let (checks, warnings, mut phases) = self.events.told();
-        self.report.phases.append(&mut phases);
-        self.report.checks = checks;
-        self.report.warnings = warnings;
+    /// Writes the report as it stands.
+    pub async fn write_report(&mut self, outcome: Outcome) -> Result<()> {
+        let (checks, warnings, phases) = self.events.told();
+        if !checks.is_empty() {
+            self.report.checks = checks;
+        }
+        self.report.warnings = [self.earlier.0.clone(), warnings].concat();
+        self.report.phases = [self.earlier.1.clone(), phases].concat();
         self.report.outcome = outcome;
         self.report.mode = self.checkpoint.mode;
         self.report.backup = self.checkpoint.backup.clone();
@@ -494,7 +572,18 @@ impl Run {
         self.report.summary = report::summary(&self.report);
         let bytes = report::json::render(&self.report)?.into_bytes();
         let path = self.folder.dir.join("report.json");
-        super::blocking(move || write_durably(&path, &bytes)).await?;
+        super::blocking(move || write_durably(&path, &bytes)).await
+    }
+
+    /// Writes the report and lets go of what is no longer needed.
+    async fn finish(mut self, outcome: Outcome) -> Result<Report> {
+        let resumable = match outcome {
+            _ if self.plan.write.dry_run => false,
+            Outcome::Interrupted => true,
+            Outcome::Failed => self.written || self.resumable,
+            _ => false,
+        };
+        self.write_report(outcome).await?;
         step("report-written");
         if !resumable {
             let stage = self.stage_dir();

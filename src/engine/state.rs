@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 const LOG: usize = 1_000;
 
 /// Everything a front end draws.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunState {
     /// Name of the run.
     pub run: String,
@@ -54,7 +54,7 @@ pub struct RunState {
 }
 
 /// The state of a phase.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PhaseState {
     /// Waiting, active or over.
     pub status: Status,
@@ -100,12 +100,12 @@ pub struct Progress {
 impl PhaseState {
     /// Records so far, of both kinds.
     pub fn done(&self) -> u64 {
-        self.nodes.done + self.relationships.done
+        self.nodes.done.saturating_add(self.relationships.done)
     }
 
     /// All records, if known.
     pub fn total(&self) -> Option<u64> {
-        Some(self.nodes.total? + self.relationships.total?)
+        Some(self.nodes.total?.saturating_add(self.relationships.total?))
     }
 
     /// From 0 to 1, if the total is known.
@@ -118,6 +118,19 @@ impl PhaseState {
 }
 
 impl RunState {
+    /// The state that the lines of an `events.jsonl` reduce to. A line that is no event,
+    /// such as one that a kill cut off, is passed over.
+    pub fn replay(lines: &mut dyn std::io::BufRead) -> Self {
+        let (mut state, mut line) = (Self::default(), Vec::new());
+        while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
+            if let Ok(stamped) = serde_json::from_slice(&line) {
+                state.apply(&stamped);
+            }
+            line.clear();
+        }
+        state
+    }
+
     /// The phase that is shown: the last one that is active, or that began.
     pub fn current(&self) -> Option<(Phase, &PhaseState)> {
         let active = |(_, p): &(&Phase, &PhaseState)| p.status == Status::Active;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub enum Surveyed {
     /// Source and target hold the same: the run is over.
     Same(Outcome),
-    /// What the target holds; `None` if it holds nothing.
+    /// What the target holds; `None` if it is not there yet, or cannot be read.
     Present(Option<LedgerSpool>),
 }
 
@@ -30,10 +30,15 @@ impl Run {
     /// Reads the target, and the source too if they may well be the same.
     pub async fn survey(&mut self, prepared: Option<&Prepared>, sieve: &Sieve) -> Result<Surveyed> {
         let found = &self.report.target.description;
-        let empty =
-            prepared.is_some_and(|p| p.empty) || found.counts.is_some_and(|c| c.total() == 0);
-        if !found.exists || empty || !self.stores.target.descriptor().source {
+        if !found.exists || !self.stores.target.descriptor().source {
             return Ok(Surveyed::Present(None));
+        }
+        if prepared.is_some_and(|p| p.empty) {
+            let fingerprint = self.stores.target.fingerprint().await?;
+            let dir = self.stage_dir();
+            let nothing = super::blocking(move || LedgerBuilder::new(&dir).spool(&dir)).await?;
+            self.compared_with(fingerprint, &nothing);
+            return Ok(Surveyed::Present(Some(nothing)));
         }
         let (there, here) = (found.counts, self.report.source.description.counts);
         let alike = there.is_some() && there == here;
@@ -73,7 +78,7 @@ impl Run {
         &mut self,
         (fingerprint, content): (Fingerprint, Content),
     ) -> Result<LedgerSpool> {
-        let unreadable = content.census.unreadable_count.total();
+        let unreadable = content.census.lost.unreadable.total();
         if unreadable > 0 {
             return Err(Error::new(
                 ErrorKind::Corrupt,
@@ -85,23 +90,30 @@ impl Run {
         self.present_newest = content.census.newest.clone();
         let dir = self.stage_dir();
         let spool = super::blocking(move || content.census.ledger.spool(&dir)).await?;
-        self.checkpoint.target_before = Some(fingerprint);
-        self.checkpoint
-            .content_before
-            .get_or_insert(spool.content.clone());
+        self.compared_with(fingerprint, &spool);
         Ok(spool)
+    }
+
+    /// Notes what the target is compared with, and so must still hold when it is written.
+    fn compared_with(&mut self, fingerprint: Fingerprint, spool: &LedgerSpool) {
+        self.checkpoint.target_before = Some(fingerprint);
+        if self.checkpoint.step < Step::Importing {
+            // A backup of what is no longer there would not bring it back.
+            if self.checkpoint.content_before.as_ref() != Some(&spool.content) {
+                self.checkpoint.backup = None;
+            }
+            self.checkpoint.content_before = Some(spool.content.clone());
+        }
     }
 
     /// Whether everything of the source is in the target with the same content, nothing
     /// else is, and nothing would be lost.
     async fn same(&mut self, census: Census, mut present: Ledger) -> Result<Option<Outcome>> {
-        let clean = census.unreadable_count.total() == 0
+        let clean = census.lost.unreadable.total() == 0
             && census.forecast.losses(&Default::default()).is_empty();
-        let dir = self.stage_dir();
         let (census, same) = super::blocking(move || {
             let mut census = census;
-            let ledger = std::mem::replace(&mut census.ledger, LedgerBuilder::new(&dir));
-            let mut staged = ledger.finish()?;
+            let mut staged = census.collected().ledger.finish()?;
             while let Some((new, old)) = next_join(&mut staged, &mut present)? {
                 match (new.as_slice(), old.as_slice()) {
                     ([new], [old]) if new.digest.matches(&old.digest) => {}

@@ -1,0 +1,14 @@
+//! Runs of the engine from plan to report, on stores with the worst manners and on real
+//! files: what is moved, what is proven, what a broken run leaves, what a rollback brings
+//! back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod faults;
+mod filters;
+mod interruption;
+mod meanwhile;
+mod plain;
+mod policies;
+mod rollback;
+mod support;
