@@ -24,6 +24,7 @@ mod roundtrip;
 mod scanning;
 mod subject;
 mod subjects;
+mod suite;
 mod undoing;
 mod writing;
 
@@ -61,6 +62,20 @@ impl Behavior {
             run: Box::new(move |subject| Box::pin(run(subject))),
         }
     }
+
+    fn full_name(&self) -> String {
+        format!("{}::{}", self.group, self.name)
+    }
+}
+
+/// Runs a behaviour to its end, or panics.
+fn run(behavior: &Behavior, subject: S) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on((behavior.run)(subject));
 }
 
 /// Lists the behaviours of a group: `behaviors!("group"; when: a, b; otherwhen: c)`,
@@ -110,17 +125,14 @@ fn main() {
             if !(behavior.applies)(&*subject) {
                 continue;
             }
-            let name = format!("{}::{}::{}", subject.name(), behavior.group, behavior.name);
+            let name = format!("{}::{}", subject.name(), behavior.full_name());
             let (subject, behavior) = (subject.clone(), behavior.clone());
             trials.push(Trial::test(name, move || {
-                let runtime = tokio::runtime::Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .enable_all()
-                    .build()?;
-                runtime.block_on((behavior.run)(subject));
+                run(&behavior, subject);
                 Ok(())
             }));
         }
     }
+    trials.extend(suite::trials(&behaviors));
     libtest_mimic::run(&arguments, trials).exit();
 }

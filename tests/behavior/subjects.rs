@@ -83,7 +83,8 @@ const POOR: Capabilities = Capabilities {
     modes: &[],
 };
 
-struct Reference {
+/// A place in memory.
+pub struct Reference {
     name: &'static str,
     manners: Manners,
     existing: bool,
@@ -91,7 +92,8 @@ struct Reference {
 }
 
 impl Reference {
-    fn new(name: &'static str, manners: Manners) -> Self {
+    /// With these manners.
+    pub fn new(name: &'static str, manners: Manners) -> Self {
         let place = Place::new(&format!("sample-{}", unique()), manners.clone()).unwrap();
         Self {
             name,
