@@ -122,7 +122,13 @@ async fn a_source_that_is_written_to_all_the_time() {
 }
 
 /// What a run comes to if it is disturbed at a call, and what is then left.
-async fn disturbed(modes: &'static [WriteMode], there: bool, at: (bool, u32), calls: u32, sessions: bool) -> u32 {
+async fn disturbed(
+    modes: &'static [WriteMode],
+    there: bool,
+    at: (bool, u32),
+    calls: u32,
+    sessions: bool,
+) -> u32 {
     let (at_source, nth) = at;
     let from = source(chain(25));
     let to = place(Manners::new(modes));
@@ -145,7 +151,9 @@ async fn disturbed(modes: &'static [WriteMode], there: bool, at: (bool, u32), ca
     let sick = if at_source { &from } else { &to };
     let made = sick.calls().len() as u32;
     sick.fault(None, nth, Fault::Lost { calls, sessions });
-    let what = format!("{modes:?} there {there} source {at_source} call {nth} × {calls}, sessions {sessions}");
+    let what = format!(
+        "{modes:?} there {there} source {at_source} call {nth} × {calls}, sessions {sessions}"
+    );
     let started = memferry::engine::start(plan.clone(), stores.clone(), bench.options()).await;
     let met = sick.calls().len() as u32;
     let Ok(handle) = started else {
@@ -164,7 +172,11 @@ async fn disturbed(modes: &'static [WriteMode], there: bool, at: (bool, u32), ca
         }
         Outcome::Failed | Outcome::Interrupted => {
             if report.written.added.total() + report.written.changed.total() == 0 {
-                assert_eq!(content(&to, before.is_some()).await, before, "{what}\n{report:#?}");
+                assert_eq!(
+                    content(&to, before.is_some()).await,
+                    before,
+                    "{what}\n{report:#?}"
+                );
             }
         }
         other => panic!("{what}: {other:?}"),
@@ -187,7 +199,11 @@ async fn disturbed(modes: &'static [WriteMode], there: bool, at: (bool, u32), ca
             ended(&handle.report().await.unwrap(), Outcome::RolledBack);
         }
     }
-    assert_eq!(content(&to, before.is_some()).await, before, "{what}, rolled back");
+    assert_eq!(
+        content(&to, before.is_some()).await,
+        before,
+        "{what}, rolled back"
+    );
     met
 }
 
@@ -300,7 +316,10 @@ async fn a_failure_for_good_leaves_the_target_as_it_was() {
             assert_eq!(report.failure.as_ref().unwrap().kind, ErrorKind::Full);
             assert_eq!(digest(&to.store()).await, before, "{modes:?} {call:?}");
             assert!(!to.is_locked() && to.leftovers().is_empty());
-            ended(&bench.run(&in_batches(&stores), &stores).await, Outcome::Done);
+            ended(
+                &bench.run(&in_batches(&stores), &stores).await,
+                Outcome::Done,
+            );
         }
     }
 }

@@ -46,15 +46,58 @@ async fn a_memory_must_pass_every_part() {
     };
     let default = Filter::default;
     for (filter, passed) in [
-        (Filter { types: set(&["fix"]), ..default() }, vec![1, 2]),
-        (Filter { types: set(&["fix", "error"]), ..default() }, vec![1, 2, 3, 4]),
-        (Filter { tags: set(&["a", "c"]), ..default() }, vec![1, 3, 4]),
-        (Filter { project: Some("/q".into()), ..default() }, vec![3, 4]),
-        (Filter { tenant: Some("x".into()), ..default() }, vec![1, 2]),
-        (Filter { types: set(&["fix"]), tags: set(&["a"]), ..default() }, vec![1]),
+        (
+            Filter {
+                types: set(&["fix"]),
+                ..default()
+            },
+            vec![1, 2],
+        ),
+        (
+            Filter {
+                types: set(&["fix", "error"]),
+                ..default()
+            },
+            vec![1, 2, 3, 4],
+        ),
+        (
+            Filter {
+                tags: set(&["a", "c"]),
+                ..default()
+            },
+            vec![1, 3, 4],
+        ),
+        (
+            Filter {
+                project: Some("/q".into()),
+                ..default()
+            },
+            vec![3, 4],
+        ),
+        (
+            Filter {
+                tenant: Some("x".into()),
+                ..default()
+            },
+            vec![1, 2],
+        ),
+        (
+            Filter {
+                types: set(&["fix"]),
+                tags: set(&["a"]),
+                ..default()
+            },
+            vec![1],
+        ),
         (since("2026-01-03"), vec![3, 4]),
         (since("2026-01-02T01:00:00+01:00"), vec![2, 3, 4]),
-        (Filter { types: set(&["none"]), ..default() }, vec![]),
+        (
+            Filter {
+                types: set(&["none"]),
+                ..default()
+            },
+            vec![],
+        ),
     ] {
         let (from, to) = (source(all()), place(Manners::new(ASIDE)));
         let report = run(&bench(), &from, &to, filter.clone()).await;
@@ -160,10 +203,15 @@ async fn the_mark_is_the_newest_memory_that_was_met() {
     let from = source([memory_as(1, "fix", "2026-01-01T00:00:00Z", "c")]);
     let to = place(Manners::new(JOURNAL));
     let bench = bench();
-    ended(&run(&bench, &from, &to, Filter::default()).await, Outcome::Done);
+    ended(
+        &run(&bench, &from, &to, Filter::default()).await,
+        Outcome::Done,
+    );
     // Written before that run began, visible only now.
-    from.put(memory_as(2, "fix", "2026-01-01T00:00:01Z", "c")).unwrap();
-    from.put(memory_as(3, "fix", "2025-12-31T00:00:00Z", "c")).unwrap();
+    from.put(memory_as(2, "fix", "2026-01-01T00:00:01Z", "c"))
+        .unwrap();
+    from.put(memory_as(3, "fix", "2025-12-31T00:00:00Z", "c"))
+        .unwrap();
     let report = run(&bench, &from, &to, since("last-run")).await;
     ended(&report, Outcome::Done);
     assert_eq!(report.written.added, tally(1, 0));
@@ -186,5 +234,8 @@ async fn a_time_that_is_none_is_refused() {
     plan.filter = since("yesterday");
     let bench = bench();
     let refused = memferry::engine::start(plan, stores, bench.options()).await;
-    assert_eq!(refused.unwrap_err().kind(), memferry::error::ErrorKind::Usage);
+    assert_eq!(
+        refused.unwrap_err().kind(),
+        memferry::error::ErrorKind::Usage
+    );
 }

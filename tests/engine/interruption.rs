@@ -258,7 +258,10 @@ async fn a_limit_holds_and_can_be_changed() {
     };
     state.wait_for(exported).await.unwrap();
     let took = begun.elapsed().as_secs_f64();
-    assert!((1.5..8.0).contains(&took), "600 records at 200 a second took {took} s");
+    assert!(
+        (1.5..8.0).contains(&took),
+        "600 records at 200 a second took {took} s"
+    );
     commands.send(Command::Rate(1)).await.unwrap();
     commands.send(Command::Rate(0)).await.unwrap();
     ended(&handle.report().await.unwrap(), Outcome::Done);
@@ -326,7 +329,10 @@ async fn two_runs_into_one_target() {
     assert_eq!(resumed.unwrap_err().kind(), ErrorKind::Locked);
     let mut dry = scene.plan();
     dry.write.dry_run = true;
-    ended(&scene.bench.run(&dry, &scene.stores()).await, Outcome::DryRun);
+    ended(
+        &scene.bench.run(&dry, &scene.stores()).await,
+        Outcome::DryRun,
+    );
     ended(&handle.report().await.unwrap(), Outcome::Done);
     let resumed = engine::resume(&run, scene.stores(), scene.bench.options()).await;
     assert_eq!(resumed.unwrap_err().kind(), ErrorKind::Refused);

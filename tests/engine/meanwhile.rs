@@ -39,7 +39,10 @@ async fn a_record_that_appears_before_ours_stays_or_goes_as_the_policy_says() {
             let (bench, report) = run(&to, policy).await;
             // Behind the batch that adds it, it is a difference of somebody else's making.
             let late = call == 3;
-            let appeared = report.warnings.iter().any(|w| w.contains("came to the target"));
+            let appeared = report
+                .warnings
+                .iter()
+                .any(|w| w.contains("came to the target"));
             match (late, stays) {
                 (false, true) => {
                     ended(&report, Outcome::Done);

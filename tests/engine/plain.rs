@@ -153,7 +153,10 @@ async fn how_much_is_verified() {
             let verification = report.verification.unwrap();
             assert_eq!(verification.same, same);
             assert_eq!(verification.level, verify.to_string());
-            assert_eq!(verification.content_digest.is_some(), verify == Verify::Full);
+            assert_eq!(
+                verification.content_digest.is_some(),
+                verify == Verify::Full
+            );
             assert_eq!(digest(&from.store()).await, digest(&to.store()).await);
         }
     }
@@ -174,7 +177,10 @@ async fn a_target_that_changes_values_without_a_word_is_caught() {
         let nested = |n: usize| {
             node(
                 &id(n),
-                &format!(r#"{{"id": "{}", "type": "fix", "deep": [[1], [2]]}}"#, id(n)),
+                &format!(
+                    r#"{{"id": "{}", "type": "fix", "deep": [[1], [2]]}}"#,
+                    id(n)
+                ),
             )
         };
         let from = source(chain(20).into_iter().chain([nested(100), nested(101)]));
@@ -219,7 +225,10 @@ async fn batches_that_are_refused_for_their_size_come_in_halves() {
             let mut manners = Manners::new(modes);
             (manners.max_batch_rows, manners.max_batch_bytes) = (rows, bytes);
             let to = place(manners);
-            fill(&to, (0..40).map(|n| memory_as(n, "fix", "2020-01-01", "theirs")));
+            fill(
+                &to,
+                (0..40).map(|n| memory_as(n, "fix", "2020-01-01", "theirs")),
+            );
             let before = digest(&to.store()).await;
             let from = source(chain(60));
             let bench = bench();

@@ -109,7 +109,10 @@ async fn equal_records_are_the_same_under_every_policy() {
             ended(&report, Outcome::Done);
             assert_eq!(report.written.same, tally(1, 1));
             assert_eq!(report.written.added, tally(1, 0));
-            assert_eq!(report.written.changed.total() + report.written.skipped.total(), 0);
+            assert_eq!(
+                report.written.changed.total() + report.written.skipped.total(),
+                0
+            );
             assert_eq!(ids(&to, Kind::Node), [id(1), id(5), id(2)]);
         }
     }
@@ -143,7 +146,11 @@ async fn the_newest_is_told_by_instants() {
 async fn what_the_source_does_not_have_stays() {
     for policy in [Skip, Overwrite, Newest] {
         let theirs = [its(7, "2020-01-01"), tie(7, "2020-01-01", "theirs")];
-        let ours = [mine(1, "2026-01-01"), mine(2, "2026-01-01"), tie(1, "2026-01-01", "ours")];
+        let ours = [
+            mine(1, "2026-01-01"),
+            mine(2, "2026-01-01"),
+            tie(1, "2026-01-01", "ours"),
+        ];
         let (held_now, report, to) = held(policy, ASIDE, &theirs, &ours).await;
         ended(&report, Outcome::Done);
         assert_eq!(held_now.len(), 3);

@@ -85,10 +85,13 @@ async fn everything_is_as_before() {
 async fn what_somebody_changed_since_is_spared_and_named() {
     for (modes, there) in CASES {
         let (bench, to, report, before) = moved(modes, there).await;
-        to.put(memory_as(4, "fix", "2027-01-01", "changed since")).unwrap();
-        to.put(memory_as(800, "fix", "2027-01-01", "new since")).unwrap();
+        to.put(memory_as(4, "fix", "2027-01-01", "changed since"))
+            .unwrap();
+        to.put(memory_as(800, "fix", "2027-01-01", "new since"))
+            .unwrap();
         to.remove(Kind::Node, memory(5).key()).unwrap();
-        to.put(link_as(3, &id(3), &id(4), "SOLVES", "2027-01-01")).unwrap();
+        to.put(link_as(3, &id(3), &id(4), "SOLVES", "2027-01-01"))
+            .unwrap();
         let run = bench.folder(&report.run);
         let verified = engine::verify_run(&run, to.store()).await.unwrap();
         assert_eq!(verified.differ, tally(1, 1));
@@ -114,7 +117,8 @@ async fn what_somebody_changed_since_is_spared_and_named() {
         for n in [3, 4, 800] {
             to.remove(Kind::Node, memory(n).key()).unwrap();
         }
-        to.remove(Kind::Relationship, link(3, "", "").key()).unwrap();
+        to.remove(Kind::Relationship, link(3, "", "").key())
+            .unwrap();
         if before.is_some() {
             assert_eq!(digest(&to.store()).await, before);
         }

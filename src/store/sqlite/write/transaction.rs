@@ -11,6 +11,8 @@ use crate::store::sqlite::{fault, fingerprint, schema};
 use crate::store::{Applied, Fingerprint};
 use rusqlite::Connection;
 use rusqlite::ffi;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,7 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
         )
         .remedy("Check who owns the file and its folder, and their permissions."));
     }
+    remove_void_journal(real)?;
     let layout = Layout::of(&db.conn, real)?;
     let mut later = Vec::new();
     let layout = if is_bare(&db.conn).map_err(failed)? {
@@ -49,6 +52,19 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
         layout
     };
     Ok((Session::new(db, real.to_path_buf(), layout, true), later))
+}
+
+/// Removes the journal of a writer that was killed before it had written to the file:
+/// its header is still zero, so SQLite has nothing to undo and lets it lie. The lock for
+/// writing is held, and this transaction has not begun a journal of its own.
+fn remove_void_journal(real: &Path) -> Result<()> {
+    let journal = beside(real, "-journal");
+    let mut head = [0; 8];
+    let read = File::open(&journal).and_then(|mut file| file.read(&mut head));
+    match read {
+        Ok(0..) if head == [0; 8] => file::remove(&journal).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Whether opening it for writing joins, or starts, a write-ahead log.
