@@ -174,44 +174,6 @@ async fn stopped_anywhere_and_taken_back() {
     }
 }
 
-/// A pause of ten minutes in every phase holds nothing shut, and the run ends as ever.
-#[tokio::test(start_paused = true)]
-async fn paused_anywhere() {
-    for (modes, there) in CASES {
-        for point in POINTS {
-            let scene = scene(modes, there).await;
-            let (at_source, call, nth) = point;
-            let sender: &'static Mutex<Option<tokio::sync::mpsc::Sender<Command>>> =
-                Box::leak(Box::new(Mutex::new(None)));
-            let sick = if at_source { &scene.from } else { &scene.to };
-            let pause = move |_: &Place| {
-                if let Some(sender) = &*sender.lock().unwrap() {
-                    sender.try_send(Command::Pause).unwrap();
-                }
-            };
-            sick.fault(call, nth, Fault::Meanwhile(Box::new(pause)));
-            let handle = scene.bench.start(&scene.plan(), &scene.stores()).await;
-            *sender.lock().unwrap() = Some(handle.commands());
-            let (state, commands) = (handle.state(), handle.commands());
-            let watch = async {
-                tokio::time::sleep(std::time::Duration::from_secs(600)).await;
-                let still = state.borrow().ended.is_none();
-                if still {
-                    assert!(state.borrow().paused, "{modes:?} {there} {point:?}");
-                    if modes == TRANSACTION || modes == ASIDE && there {
-                        assert!(!scene.to.is_locked(), "{modes:?} {there} {point:?}");
-                    }
-                    commands.send(Command::Continue).await.unwrap();
-                }
-            };
-            let (report, ()) = tokio::join!(handle.report(), watch);
-            ended(&report.unwrap(), Outcome::Done);
-            assert_eq!(scene.now().await, scene.expected);
-            *sender.lock().unwrap() = None;
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn pausing_often_ends_no_run() {
     let scene = scene(TRANSACTION, true).await;
@@ -336,27 +298,6 @@ async fn two_runs_into_one_target() {
     ended(&handle.report().await.unwrap(), Outcome::Done);
     let resumed = engine::resume(&run, scene.stores(), scene.bench.options()).await;
     assert_eq!(resumed.unwrap_err().kind(), ErrorKind::Refused);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_source_that_changed_meanwhile_is_read_again() {
-    for (modes, there) in CASES {
-        for point in [(true, Call::Scan, 2), (false, Call::WriterSnapshot, 1)] {
-            let scene = scene(modes, there).await;
-            let report = scene
-                .run_with(point, &[Command::Stop { rollback: false }])
-                .await;
-            ended(&report, Outcome::Interrupted);
-            scene.from.put(memory(800)).unwrap();
-            let again = scene.bench.run(&scene.plan(), &scene.stores()).await;
-            ended(&again, Outcome::Done);
-            assert_eq!(again.run, report.run);
-            // What is partly written already goes on with the picture it began with.
-            let begun = modes == JOURNAL && !point.0;
-            let has = ids(&scene.to, Kind::Node).contains(&id(800));
-            assert_eq!(has, !begun, "{modes:?} {there} {point:?}");
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod faults;
 mod filters;
 mod interruption;
 mod meanwhile;

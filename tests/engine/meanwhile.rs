@@ -29,53 +29,6 @@ fn content(to: &Place, n: usize) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_appears_before_ours_stays_or_goes_as_the_policy_says() {
-    for (policy, stays) in [(Skip, true), (Newest, true), (Overwrite, false)] {
-        for call in 1..=3 {
-            let to = filled(JOURNAL, [memory(500)]);
-            let before = digest(&to.store()).await;
-            let put = |p: &Place| p.put(theirs(12)).unwrap();
-            to.fault(Call::Apply, call, Fault::Meanwhile(Box::new(put)));
-            let (bench, report) = run(&to, policy).await;
-            // Behind the batch that adds it, it is a difference of somebody else's making.
-            let late = call == 3;
-            let appeared = report
-                .warnings
-                .iter()
-                .any(|w| w.contains("came to the target"));
-            match (late, stays) {
-                (false, true) => {
-                    ended(&report, Outcome::Done);
-                    assert!(appeared);
-                    assert_eq!(report.written.skipped, tally(1, 0));
-                    assert_eq!(report.written.added, tally(29, 30));
-                    assert!(content(&to, 12).contains("theirs"));
-                }
-                (false, false) => {
-                    ended(&report, Outcome::Done);
-                    assert_eq!(report.written.changed, tally(1, 0));
-                    assert!(content(&to, 12).contains("as it was"));
-                }
-                (true, _) => {
-                    ended(&report, Outcome::RolledBack);
-                    let back = report.rollback.as_ref().unwrap();
-                    assert_eq!(back.spared, [id(12)]);
-                    assert!(content(&to, 12).contains("theirs"));
-                }
-            }
-            if !late {
-                let back = bench.roll_back(&report.run, &to.store()).await;
-                ended(&back, Outcome::RolledBack);
-                assert!(content(&to, 12).contains("theirs"), "{policy:?} {call}");
-                assert_eq!(back.rollback.unwrap().spared_count, 0);
-            }
-            to.remove(Kind::Node, memory(12).key()).unwrap();
-            assert_eq!(digest(&to.store()).await, before, "{policy:?} {call}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_record_that_appears_under_fail_ends_the_run() {
     let to = filled(JOURNAL, [memory(500)]);
     let put = |p: &Place| p.put(theirs(12)).unwrap();

@@ -173,7 +173,7 @@ async fn a_target_that_is_gone_is_nothing_to_take_back() {
 
 #[tokio::test(start_paused = true)]
 async fn the_backup_holds_what_was_there() {
-    let (_, _, report, before) = moved(JOURNAL, true).await;
+    let (_bench, _, report, before) = moved(JOURNAL, true).await;
     let path = report.backup.unwrap();
     let mut reader = memferry::store::archive::ArchiveReader::open(path.as_ref()).unwrap();
     let mut records: Vec<Record> = Vec::new();

@@ -2,11 +2,10 @@
 //! call from a plan to its report.
 
 use memferry::engine::{self, Ask, Handle, Home, Options, Plan, RunFolder, Stores, Tally};
-use memferry::model::{Key, Kind, Map, Node, Properties, Record, Relationship, Row, Text, Value};
+use memferry::model::{Key, Kind, Node, Properties, Record, Relationship, Row, Value};
 use memferry::report::{Outcome, Report};
 use memferry::store::reference::{Manners, Place};
-use memferry::store::{Address, Store, WriteMode, registry};
-use std::path::Path;
+use memferry::store::{Store, WriteMode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,14 +18,14 @@ pub const MODES: [&[WriteMode]; 4] = [ASIDE, TRANSACTION, JOURNAL, BOTH];
 
 /// A home of its own, and what is removed with it.
 pub struct Bench {
-    pub dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub home: Home,
 }
 
 pub fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::new(dir.path().join("state"));
-    Bench { dir, home }
+    Bench { _dir: dir, home }
 }
 
 /// A place under a name that no other test has.
@@ -111,21 +110,11 @@ pub fn chain(count: usize) -> Vec<Record> {
     nodes.chain(links).collect()
 }
 
-pub fn typed(pairs: &[(&str, Value)]) -> Properties {
-    let pairs = pairs.iter().map(|(k, v)| (Text::from(*k), v.clone()));
-    Properties::Typed(Map::from_pairs(pairs.collect()))
-}
-
 pub fn tally(nodes: u64, relationships: u64) -> Tally {
     Tally {
         nodes,
         relationships,
     }
-}
-
-pub fn file(kind: &str, path: &Path) -> Arc<dyn Store> {
-    let descriptor = registry::find(kind).unwrap();
-    registry::open(&Address::file(descriptor, path).unwrap()).unwrap()
 }
 
 /// Tells content from content; `None` if the store is not there.
