@@ -22,6 +22,7 @@ const COMMIT: Duration = Duration::from_secs(60);
 /// Starts the transaction. An empty file gets the tables; where there are no rows, the
 /// indexes are taken away until they are. Gives those to be made at the end.
 pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<String>)> {
+    let empty = matches!(state(real)?, State::Empty);
     let db = Db::open(real, "mode=rw", has_log(real)?)?;
     let failed = |failure| fault::error("write", real, failure);
     db.conn
@@ -35,7 +36,9 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
         )
         .remedy("Check who owns the file and its folder, and their permissions."));
     }
-    remove_void_journal(real)?;
+    if !empty {
+        remove_void_journal(real)?;
+    }
     let layout = Layout::of(&db.conn, real)?;
     let mut later = Vec::new();
     let layout = if is_bare(&db.conn).map_err(failed)? {
@@ -56,7 +59,8 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
 
 /// Removes the journal of a writer that was killed before it had written to the file:
 /// its header is still zero, so SQLite has nothing to undo and lets it lie. The lock for
-/// writing is held, and this transaction has not begun a journal of its own.
+/// writing is held, and this transaction has not begun a journal of its own, unless the
+/// file is empty: there SQLite begins one at once, having removed any other.
 fn remove_void_journal(real: &Path) -> Result<()> {
     let journal = beside(real, "-journal");
     let mut head = [0; 8];
