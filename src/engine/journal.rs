@@ -206,8 +206,8 @@ fn read_undo(bytes: &mut &[u8]) -> Option<Undo> {
     };
     let had = take(bytes, 1)?[0] == 1;
     let length = u32::from_be_bytes(take(bytes, 4)?.try_into().ok()?);
-    let line = take(bytes, length as usize)?;
-    let record = line::decode(line.strip_suffix(b"\n")?).ok()?;
+    let line = take(bytes, length as usize)?.strip_suffix(b"\n")?;
+    let record = line::decode(line).ok()?;
     Some(Undo {
         kind: record.kind(),
         key: record.key().clone(),
@@ -280,7 +280,7 @@ impl JournalReader {
     }
 
     /// From here on, [`JournalReader::previous`] reads from the last whole entry.
-    pub fn to_end(mut self) -> Result<Self> {
+    pub fn at_end(mut self) -> Result<Self> {
         self.end()?;
         Ok(self)
     }
@@ -385,7 +385,7 @@ mod tests {
         journal.append(5, &undos).unwrap();
         journal.sync().unwrap();
         let whole = std::fs::read(&path).unwrap();
-        let read = |acknowledged| JournalReader::open(&path, acknowledged)?.to_end();
+        let read = |acknowledged| JournalReader::open(&path, acknowledged)?.at_end();
         assert_eq!(
             numbers(&mut read(5).unwrap()),
             [(5, 6), (3, 3), (2, 2), (1, 1)]

@@ -27,6 +27,7 @@ mod preflight;
 mod prove;
 mod publish;
 mod rate;
+mod recover;
 mod review;
 mod rollback;
 mod run;

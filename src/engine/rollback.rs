@@ -128,7 +128,7 @@ impl Rollback {
             if acknowledged == 0 && !path.exists() {
                 return Ok(None);
             }
-            let reader = JournalReader::open(&path, acknowledged)?.to_end()?;
+            let reader = JournalReader::open(&path, acknowledged)?.at_end()?;
             let removed = removed_keys(&path, acknowledged, &dir)?;
             let left = match LedgerFile::open(&digests) {
                 Ok(left) => left,

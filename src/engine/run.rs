@@ -13,7 +13,7 @@ use super::step::step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{self, Failure, Outcome, Report, RolledBack, Side, Written};
 use crate::store::layer::{Attempt, Dress, Patience};
-use crate::store::{Store, WriteMode, WriteRequest};
+use crate::store::{Store, WriteMode};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -508,7 +508,7 @@ impl Run {
         let target = self.stores.target.clone();
         if before < Step::Importing || mode.is_none() {
             target.discard(&self.folder.name).await?;
-            self.recover(mode).await?;
+            super::recover::recover(&target, &self.folder.name, mode).await?;
             return Ok(RolledBack::default());
         }
         if before != Step::RollingBack {
@@ -532,29 +532,6 @@ impl Run {
             target.discard(&self.folder.name).await?;
         }
         rollback.run(mode).await
-    }
-
-    /// A transaction that was killed is undone by the database itself, once somebody
-    /// opens the target to write.
-    async fn recover(&self, mode: Option<WriteMode>) -> Result<()> {
-        let target = &self.stores.target;
-        let transaction = match mode {
-            Some(mode) => mode == WriteMode::Transaction,
-            // Killed before the mode was noted.
-            None => {
-                target.describe().await?.exists
-                    && target.prepare().await?.mode == WriteMode::Transaction
-            }
-        };
-        if !transaction {
-            return Ok(());
-        }
-        let request = WriteRequest {
-            mode: WriteMode::Transaction,
-            run: self.folder.name.clone(),
-            origin: None,
-        };
-        target.writer(&request).await?.abandon().await
     }
 
     /// Writes the report as it stands.

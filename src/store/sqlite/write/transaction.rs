@@ -11,6 +11,8 @@ use crate::store::sqlite::{fault, fingerprint, schema};
 use crate::store::{Applied, Fingerprint};
 use rusqlite::Connection;
 use rusqlite::ffi;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,7 @@ const COMMIT: Duration = Duration::from_secs(60);
 /// Starts the transaction. An empty file gets the tables; where there are no rows, the
 /// indexes are taken away until they are. Gives those to be made at the end.
 pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<String>)> {
+    let empty = matches!(state(real)?, State::Empty);
     let db = Db::open(real, "mode=rw", has_log(real)?)?;
     let failed = |failure| fault::error("write", real, failure);
     db.conn
@@ -32,6 +35,9 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
             format!("{} is read-only", real.display()),
         )
         .remedy("Check who owns the file and its folder, and their permissions."));
+    }
+    if !empty {
+        remove_void_journal(real)?;
     }
     let layout = Layout::of(&db.conn, real)?;
     let mut later = Vec::new();
@@ -49,6 +55,20 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
         layout
     };
     Ok((Session::new(db, real.to_path_buf(), layout, true), later))
+}
+
+/// Removes the journal of a writer that was killed before it had written to the file:
+/// its header is still zero, so SQLite has nothing to undo and lets it lie. The lock for
+/// writing is held, and this transaction has not begun a journal of its own, unless the
+/// file is empty: there SQLite begins one at once, having removed any other.
+fn remove_void_journal(real: &Path) -> Result<()> {
+    let journal = beside(real, "-journal");
+    let mut head = [0; 8];
+    let read = File::open(&journal).and_then(|mut file| file.read(&mut head));
+    match read {
+        Ok(0..) if head == [0; 8] => file::remove(&journal).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Whether opening it for writing joins, or starts, a write-ahead log.
