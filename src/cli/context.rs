@@ -7,7 +7,6 @@ use crate::config::{self, Config, Env, Found, Paths, Secret, Side};
 use crate::engine::{Home, StoreRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::text;
-use crate::report::words::shell;
 use crate::store::{Address, Setting, Store, registry};
 use std::sync::Arc;
 
@@ -38,7 +37,7 @@ impl<'a> Context<'a> {
 
     /// The state directory.
     pub fn home(&self) -> Home {
-        Home::new(&self.paths.state_dir)
+        Home::new(&self.paths.state_dir).with_options(self.options())
     }
 
     /// The store at an address, complete with secrets, which a person is asked for if
@@ -162,17 +161,21 @@ impl<'a> Context<'a> {
 
     /// A command to be printed: absolute, quoted, and meaning the same state directory.
     pub fn command(&self, words: &[&str]) -> String {
-        let mut all = vec!["memferry".to_owned()];
-        all.extend(words.iter().map(|word| shell(word)));
+        self.home().command(words)
+    }
+
+    /// What a printed command needs to mean the same places.
+    fn options(&self) -> Vec<String> {
+        let mut options = Vec::new();
         if self.paths.state_given {
-            all.push("--state-dir".into());
-            all.push(shell(&self.paths.state_dir.display().to_string()));
+            options.push("--state-dir".to_owned());
+            options.push(self.paths.state_dir.display().to_string());
         }
         if self.paths.config_given {
-            all.push("--config".into());
-            all.push(shell(&self.paths.config_file.display().to_string()));
+            options.push("--config".to_owned());
+            options.push(self.paths.config_file.display().to_string());
         }
-        all.join(" ")
+        options
     }
 }
 

@@ -1,10 +1,11 @@
 //! `demo`: a real run, of a sample store in a folder of its own, with nothing left
 //! behind. Neither the configuration nor the state directory is touched.
 
-use super::args::{Demo, Files};
+use super::args::Demo;
 use super::drive::{show, watch};
 use super::tail::Lengths;
 use super::{Code, Context};
+use crate::config::Paths;
 use crate::engine::{self, Ask, Options, Plan, Stores};
 use crate::error::{Error, Result};
 use crate::report::text;
@@ -54,12 +55,14 @@ async fn inside(folder: &Path, args: &Demo, context: &Context<'_>) -> Result<Cod
     std::fs::write(&sample, SAMPLE).map_err(|cause| Error::io("write", &sample, cause))?;
     let address = |path: &Path| Address::parse(&path.display().to_string());
     let (source, target) = (address(&sample)?, address(&moved)?);
-    let files = Files {
-        state_dir: Some(folder.join("state")),
-        config: None,
+    let own = Context {
+        paths: Paths {
+            state_dir: folder.join("state"),
+            state_given: true,
+            ..context.paths.clone()
+        },
+        ..*context
     };
-    let mut own = Context::new(&files, context.out)?;
-    own.paths.config_given = context.paths.config_given;
     let options = Options {
         home: own.home(),
         ask: Ask::Never,

@@ -158,12 +158,15 @@ fn runs(context: &Context<'_>) -> Result<Finding> {
     let home: Home = context.home();
     let all = home.runs()?;
     let mut broken = Vec::new();
-    let mut active = 0;
+    let (mut active, mut first) = (0, None);
     for run in &all {
         match run.status() {
             Ok(RunStatus::Finished(_)) => {}
             Ok(RunStatus::Active) => active += 1,
-            Ok(RunStatus::Unfinished) => broken.push(run.name.clone()),
+            Ok(RunStatus::Unfinished) => {
+                first.get_or_insert(&run.name);
+                broken.push(run.name.clone());
+            }
             Err(error) => broken.push(format!("{} ({})", run.name, error.message())),
         }
     }
@@ -173,8 +176,16 @@ fn runs(context: &Context<'_>) -> Result<Finding> {
     }
     let remedy = (!broken.is_empty()).then(|| {
         evidence += &format!(", {} broken off", broken.len());
-        let resume = context.command(&["resume", &broken[0]]);
-        format!("Go on with `{resume}`, take it back with `memferry rollback`, or drop it with `memferry runs remove --unfinished`.")
+        let Some(first) = first else {
+            let list = context.command(&["runs", "list"]);
+            return format!(
+                "`{list}` says why they cannot be read; `memferry runs remove` forgets them."
+            );
+        };
+        let resume = context.command(&["resume", first]);
+        let back = context.command(&["rollback", first]);
+        let drop = context.command(&["runs", "remove", "--unfinished", first]);
+        format!("Go on with `{resume}`, take it back with `{back}`, or drop it with `{drop}`.")
     });
     Ok(Finding {
         evidence,

@@ -90,5 +90,8 @@ pub fn choose(
         ErrorKind::NotFound,
         format!("there is no run that can be {what}"),
     )
-    .remedy("`memferry runs list` lists the runs."))
+    .remedy(format!(
+        "`{}` lists the runs.",
+        context.command(&["runs", "list"])
+    )))
 }

@@ -113,10 +113,10 @@ mod tests {
     #[test]
     fn lines_come_whole_and_once() {
         let dir = tempfile::tempdir().unwrap();
-        let run = RunFolder {
-            name: "r".into(),
-            dir: dir.path().into(),
-        };
+        let folder = dir.path().join("runs/r");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("plan.toml"), "").unwrap();
+        let run = crate::engine::Home::new(dir.path()).run("r").unwrap();
         std::fs::write(run.events_path(), "old\n").unwrap();
         let before = Lengths(HashMap::from([("r".to_owned(), 4)]));
         let mut tail = Tail::of(&run, &before);

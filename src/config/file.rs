@@ -74,12 +74,13 @@ pub(super) struct Mistake {
 }
 
 impl Config {
-    /// Reads the file; one that is not there changes nothing, unless it was asked for.
+    /// Reads the file. That it is not there changes nothing, unless it was named itself, or
+    /// in a folder that is not there either.
     pub fn load(paths: &Paths, env: Env) -> Result<Self> {
         let path = &paths.config_file;
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path, env, &registry::find),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !paths.config_given => {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && paths.config_may_lack() => {
                 Ok(Self::default())
             }
             Err(cause) => Err(Error::io("read", path, cause)),

@@ -14,8 +14,11 @@ const CONFIG_FILE: &str = "config.toml";
 pub struct Paths {
     /// The configuration file, which need not exist.
     pub config_file: PathBuf,
-    /// Whether a person said where it is, so that its absence is an error.
+    /// Whether a person said where it is, so that printed commands must say so too.
     pub config_given: bool,
+    /// Whether a person named the file itself, and not its folder, so that its absence
+    /// is an error.
+    pub config_named: bool,
     /// Runs, backups and locks; need not exist.
     pub state_dir: PathBuf,
     /// Whether a person said where it is, so that printed commands must say so too.
@@ -40,10 +43,10 @@ impl Paths {
             Error::new(ErrorKind::Usage, "there is no home folder to keep files in")
                 .remedy(format!("Set HOME, or say where with {flag}."))
         };
+        let is_file = |path: &Path| path.extension().is_some_and(|e| e == "toml") && !path.is_dir();
+        let config_named = config.as_deref().is_some_and(is_file);
         let config_file = match (config, &platform) {
-            (Some(path), _) if path.extension().is_some_and(|e| e == "toml") && !path.is_dir() => {
-                path
-            }
+            (Some(path), _) if config_named => path,
             (Some(path), _) => path.join(CONFIG_FILE),
             (None, Some(dirs)) => dirs.config_dir().join(CONFIG_FILE),
             (None, None) => return Err(homeless("--config")),
@@ -59,9 +62,16 @@ impl Paths {
         Ok(Self {
             config_file,
             config_given,
+            config_named,
             state_dir,
             state_given,
         })
+    }
+
+    /// Whether there need be no configuration file.
+    pub fn config_may_lack(&self) -> bool {
+        let folder = self.config_file.parent();
+        !self.config_given || !self.config_named && folder.is_some_and(Path::is_dir)
     }
 }
 
@@ -94,9 +104,10 @@ mod tests {
         let here = std::env::current_dir().unwrap();
         assert_eq!(paths.config_file, here.join("here/config.toml"));
         assert_eq!(paths.state_dir, here.join("there"));
-        assert!(paths.config_given && paths.state_given);
+        assert!(paths.config_given && !paths.config_named && paths.state_given);
         let file = Paths::find(Some("/x/my.toml".as_ref()), None).unwrap();
         assert_eq!(file.config_file, Path::new("/x/my.toml"));
+        assert!(file.config_given && file.config_named);
         let empty = Paths::find(Some("".as_ref()), Some("/s".as_ref())).unwrap();
         assert!(!empty.config_given);
     }

@@ -124,7 +124,7 @@ pub fn fill(
         match settings.iter().find(|s| s.required && missing(&named, s)) {
             Some(setting) => Error::new(
                 ErrorKind::Auth,
-                format!("{named} needs a {}", setting.label.to_lowercase()),
+                format!("{named} needs its {}", setting.label_within()),
             )
             .remedy(format!(
                 "Set {variable}, or {variable}_FILE to a file that holds it.",

@@ -123,16 +123,24 @@ fn mistakes_are_named_with_file_and_line() {
 }
 
 #[test]
-fn an_absent_file_matters_only_if_asked_for() {
-    let paths = |given| Paths {
-        config_file: "/nowhere/config.toml".into(),
-        config_given: given,
-        state_dir: "/nowhere".into(),
-        state_given: false,
+fn an_absent_file_matters_only_if_it_was_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |path: &str, given, named| {
+        let paths = Paths {
+            config_file: dir.path().join(path),
+            config_given: given,
+            config_named: named,
+            state_dir: "/nowhere".into(),
+            state_given: false,
+        };
+        Config::load(&paths, &nothing)
     };
-    assert!(Config::load(&paths(false), &nothing).is_ok());
-    let error = Config::load(&paths(true), &nothing).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(load("nowhere/config.toml", false, false).is_ok());
+    assert!(load("config.toml", true, false).is_ok());
+    for (path, named) in [("config.toml", true), ("nowhere/config.toml", false)] {
+        let error = load(path, true, named).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
 }
 
 fn given() -> Address {

@@ -162,7 +162,15 @@ impl Census {
     }
 
     /// Takes in a record: what becomes of it.
-    pub fn take(&mut self, record: Record) -> Result<Taken> {
+    pub fn take(&mut self, mut record: Record) -> Result<Taken> {
+        // NULL is no key, whatever store it comes from.
+        if *record.key() == Key::Id(Value::Null) {
+            let derived = self.canon.derive(&record, 0);
+            match &mut record {
+                Record::Node(n) => n.key = derived,
+                Record::Relationship(r) => r.key = derived,
+            }
+        }
         if !self.sieve.passes(&record) {
             return Ok(Taken::Filtered);
         }

@@ -6,6 +6,7 @@ use super::home::{RunFolder, write_durably};
 use super::loss::{EXAMPLES, short_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Kind, Record};
+use crate::report::Written;
 use crate::store::{Cursor, Fingerprint, Unreadable, WriteMode};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,9 @@ pub struct Checkpoint {
     pub content_before: Option<String>,
     /// The last batch that is durable in the target (journal mode).
     pub acknowledged: u64,
+    /// What was acknowledged (journal mode).
+    #[serde(default)]
+    pub written: Written,
     /// It is being rolled back from where it was not known whether it had published.
     #[serde(default)]
     pub uncertain: bool,
@@ -136,6 +140,7 @@ impl Checkpoint {
             target_before: None,
             content_before: None,
             acknowledged: 0,
+            written: Written::default(),
             uncertain: false,
             backup: None,
         }

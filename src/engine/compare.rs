@@ -10,6 +10,7 @@ use super::review::Tally;
 use super::sorted::{Sorted, Sorter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{KeyHash, Kind};
+use crate::report::words::number;
 use crate::store::Capabilities;
 use std::path::Path;
 
@@ -341,7 +342,10 @@ fn is_old(entry: &[u8; 24]) -> bool {
 pub fn refuse_conflicts(count: u64) -> Error {
     Error::new(
         ErrorKind::Refused,
-        format!("{count} records are in the target with other content"),
+        match count {
+            1 => "1 record is in the target with other content".to_owned(),
+            n => format!("{} records are in the target with other content", number(n)),
+        },
     )
     .remedy("Choose what happens to them: --on-conflict skip, overwrite or newest.")
 }

@@ -13,6 +13,7 @@ use super::loss::MAX_RECORD;
 use super::step::step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Kind;
+use crate::report::words;
 use crate::store::archive::{ArchiveReader, ArchiveWriter, Header};
 use crate::store::{Counts, Cursor, Page, Snapshot};
 use std::path::{Path, PathBuf};
@@ -128,9 +129,9 @@ fn check_counts(events: &Events, counted: Counts, census: &Census, may_drift: bo
     events.warn(
         "source-count",
         format!(
-            "the source counts {} records and {} were read ({lost} could not be)",
-            counted.total(),
-            staged.total(),
+            "the source counts {} and {} read ({lost} could not be)",
+            words::records(counted.total()),
+            words::count(staged.total(), "was", "were"),
         ),
     );
     Ok(())
@@ -312,14 +313,17 @@ const HANDED: usize = 1_000;
 
 /// Opens a stage that is whole, or says that it is not: a damaged one would lack records.
 pub fn open_stage(path: &Path) -> Result<ArchiveReader> {
-    let stage = ArchiveReader::open(path)?;
-    match stage.is_finished() && stage.damage().is_empty() {
-        true => Ok(stage),
-        false => Err(
-            Error::new(ErrorKind::Corrupt, "the stage of this run is damaged")
-                .with("file", path.display())
-                .remedy("Roll the run back, or start it again with --restart."),
-        ),
+    let damaged = || {
+        Error::new(ErrorKind::Corrupt, "the stage of this run is damaged")
+            .with("file", path.display())
+            .remedy("Roll the run back, or start it again with --restart.")
+    };
+    match ArchiveReader::open(path) {
+        Ok(stage) if stage.is_finished() && stage.damage().is_empty() => Ok(stage),
+        // Whatever it looks like now, it was an archive.
+        Err(e) if e.kind() == ErrorKind::NotThisStore => Err(damaged().because(e)),
+        Ok(_) => Err(damaged()),
+        Err(e) => Err(e),
     }
 }
 

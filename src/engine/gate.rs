@@ -14,7 +14,7 @@ use super::preflight::{pass, warn};
 use super::review::{Conflict, Review, Tally};
 use super::run::Run;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{Check, Loss, Outcome, Verification};
+use crate::report::{Check, Loss, Outcome, Verification, words};
 use crate::store::{Consistency, Prepared};
 
 /// Conflicts whose fields are shown.
@@ -128,14 +128,18 @@ impl Run {
     }
 
     async fn tell_checks(&mut self, compared: &Compared, census: &Census) -> Result<()> {
-        let told =
-            |name: &str, title: &str, count: u64, of: &str, remedy: &str, examples: Vec<String>| {
-                let check = match count {
-                    0 => pass(name, title, "none"),
-                    n => warn(name, title, format!("{n} {of}"), remedy),
-                };
-                Check { examples, ..check }
+        let told = |name: &str,
+                    title: &str,
+                    count: u64,
+                    of: (&str, &str),
+                    remedy: &str,
+                    examples: Vec<String>| {
+            let check = match count {
+                0 => pass(name, title, "none"),
+                n => warn(name, title, words::count(n, of.0, of.1), remedy),
             };
+            Check { examples, ..check }
+        };
         let list = |(count, first): &(u64, Vec<String>)| (*count, first.clone());
         let (dangling, unselected) = (&compared.dangling, &compared.unselected);
         let (nodes, relationships) = (&compared.repeated_nodes, &compared.repeated_relationships);
@@ -144,7 +148,10 @@ impl Run {
             "memories-readable",
             "Memories that memorygraph cannot read",
             n,
-            "lack a type, title or content, or are no JSON object",
+            (
+                "lacks a type, title or content, or is no JSON object",
+                "lack a type, title or content, or are no JSON object",
+            ),
             "They are moved as they are.",
             first,
         ));
@@ -153,7 +160,7 @@ impl Run {
             "memory-types",
             "Memory types that memorygraph does not know",
             n,
-            "memories",
+            ("memory", "memories"),
             "They are moved as they are.",
             first,
         ));
@@ -162,7 +169,7 @@ impl Run {
             "relationship-types",
             "Relationship types that memorygraph does not know",
             n,
-            "relationships",
+            ("relationship", "relationships"),
             "They are moved as they are; memorygraph reads them as RELATED_TO.",
             first,
         ));
@@ -171,7 +178,7 @@ impl Run {
             "ids",
             "Records without an id",
             n,
-            "records",
+            ("record", "records"),
             "They are known by their content.",
             first,
         ));
@@ -182,7 +189,7 @@ impl Run {
             "repeated-ids",
             "Ids that are repeated",
             nodes.count + relationships.count,
-            "records",
+            ("record", "records"),
             "Each later one gets an id of its own.",
             first,
         ));
@@ -190,7 +197,7 @@ impl Run {
             "dangling",
             "Relationships with an end that is not there",
             dangling.count,
-            "relationships",
+            ("relationship", "relationships"),
             "They are moved as they are where the target can hold them.",
             self.keys_at(&dangling.first).await?,
         ));
@@ -199,7 +206,7 @@ impl Run {
                 "unselected-ends",
                 "Relationships with an end that is not selected",
                 unselected.count,
-                "relationships",
+                ("relationship", "relationships"),
                 "They are not moved, unless the target holds the other end.",
                 self.keys_at(&unselected.first).await?,
             ));
@@ -307,7 +314,7 @@ fn refuse_losses(losses: &[Loss]) -> Result<()> {
     if refused.is_empty() {
         return Ok(());
     }
-    let said = |l: &&Loss| format!("{} ({} records)", l.name, l.records);
+    let said = |l: &&Loss| format!("{} ({})", l.name, words::records(l.records));
     let flags: Vec<String> = refused
         .iter()
         .map(|l| format!("--allow-loss {}", l.name))

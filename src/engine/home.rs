@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     dir: PathBuf,
+    options: Vec<String>,
 }
 
 /// The folder of one run.
@@ -23,6 +24,7 @@ pub struct RunFolder {
     pub name: String,
     /// Where it is.
     pub dir: PathBuf,
+    options: Vec<String>,
 }
 
 /// How a run stands.
@@ -39,7 +41,25 @@ pub enum RunStatus {
 impl Home {
     /// The state directory at that place. Nothing is made before it is needed.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self {
+            dir: dir.into(),
+            options: Vec::new(),
+        }
+    }
+
+    /// The same, where printed commands need these options to find it.
+    pub fn with_options(self, options: Vec<String>) -> Self {
+        Self { options, ..self }
+    }
+
+    /// What printed commands need to find it.
+    pub fn options(&self) -> &[String] {
+        &self.options
+    }
+
+    /// A command about what is kept here, to be printed and typed.
+    pub fn command(&self, words: &[&str]) -> String {
+        command(words, &self.options)
     }
 
     /// The directory.
@@ -65,9 +85,10 @@ impl Home {
                 let entry = entry.ok()?;
                 let name = entry.file_name().into_string().ok()?;
                 let dir = entry.path();
+                let options = self.options.clone();
                 dir.join("plan.toml")
                     .is_file()
-                    .then_some(RunFolder { name, dir })
+                    .then_some(RunFolder { name, dir, options })
             })
             .collect();
         runs.sort_by(|a, b| a.name.cmp(&b.name));
@@ -88,13 +109,16 @@ impl Home {
             (Some(run), true) => Ok(run),
             (None, _) => Err(
                 Error::new(ErrorKind::NotFound, format!("there is no run {name:?}"))
-                    .remedy("`memferry runs list` lists them."),
+                    .remedy(format!("`{}` lists them.", self.command(&["runs", "list"]))),
             ),
             (Some(_), false) => Err(Error::new(
                 ErrorKind::Usage,
                 format!("several runs are called like {name:?}"),
             )
-            .remedy("Give more of the name; `memferry runs list` lists them.")),
+            .remedy(format!(
+                "Give more of the name; `{}` lists them.",
+                self.command(&["runs", "list"])
+            ))),
         }
     }
 
@@ -118,7 +142,8 @@ impl Home {
             let dir = runs.join(&name);
             match rustix::fs::mkdir(&dir, Mode::RWXU) {
                 Ok(()) => {
-                    let run = RunFolder { name, dir };
+                    let options = self.options.clone();
+                    let run = RunFolder { name, dir, options };
                     write_durably(&run.dir.join("plan.toml"), plan.to_toml()?.as_bytes())?;
                     return Ok(run);
                 }
@@ -140,7 +165,10 @@ impl Home {
                 ErrorKind::Locked,
                 "another memferry run is writing to this target",
             )
-            .remedy("Wait for it; `memferry runs list` shows it as active.")
+            .remedy(format!(
+                "Wait for it; `{}` shows it as active.",
+                self.command(&["runs", "list"])
+            ))
             .temporary()
         })?;
         Ok(file)
@@ -196,10 +224,27 @@ impl RunFolder {
                 format!("run {} is over and its report is gone", self.name),
             )
             .remedy(format!(
-                "Forget it with `memferry runs remove {}`.",
-                self.name
+                "Forget it with `{}`.",
+                self.command(&["runs", "remove"])
             ))),
         }
+    }
+
+    /// A command about this run, to be printed and typed.
+    pub fn command(&self, words: &[&str]) -> String {
+        let words = [words, &[self.name.as_str()]].concat();
+        command(&words, &self.options)
+    }
+
+    /// The command that does the same as this run, anew.
+    pub fn command_with_plan(&self) -> String {
+        let plan = self.dir.join("plan.toml").display().to_string();
+        command(&["run", &plan], &self.options)
+    }
+
+    /// What printed commands need beside its name.
+    pub fn options(&self) -> &[String] {
+        &self.options
     }
 
     /// Where its events are.
@@ -241,6 +286,18 @@ impl RunFolder {
         })?;
         Ok(file)
     }
+}
+
+fn command(words: &[&str], options: &[String]) -> String {
+    let words = words
+        .iter()
+        .copied()
+        .chain(options.iter().map(String::as_str));
+    let words = words.map(crate::report::words::shell);
+    let all: Vec<String> = std::iter::once("memferry".to_owned())
+        .chain(words)
+        .collect();
+    all.join(" ")
 }
 
 fn flock(file: &File) -> rustix::io::Result<()> {

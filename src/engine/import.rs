@@ -204,6 +204,8 @@ impl Import {
         if pending.is_empty() {
             return Ok(());
         }
+        // A page can hold many batches.
+        self.control.unpaused().await?;
         // A target that refuses a batch for its size gets it in halves.
         let mut rest = vec![self.changes(std::mem::take(pending)).await?];
         while let Some(work) = rest.pop() {
@@ -365,6 +367,7 @@ impl Import {
         }
         self.checkpoint.acknowledged = seq;
         if self.mode() == WriteMode::Journal {
+            self.checkpoint.written = self.written;
             let (checkpoint, folder) = (self.checkpoint.clone(), self.folder.clone());
             super::blocking(move || checkpoint.save(&folder)).await?;
         }

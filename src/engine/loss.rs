@@ -57,15 +57,23 @@ pub enum Fitted {
 /// Losses and equivalences, counted.
 #[derive(Clone, Debug, Default)]
 pub struct Forecast {
-    losses: BTreeMap<String, Loss>,
+    /// With the last record that suffered it: what one record loses twice counts once.
+    losses: BTreeMap<String, (u64, Loss)>,
     /// How often each equivalence was used.
     pub equivalences: BTreeMap<String, u64>,
+    /// Records so far.
+    record: u64,
 }
 
 impl Forecast {
     /// Counts a loss.
     pub fn lose(&mut self, name: &str, what: &str, key: &Key) {
-        let loss = self.entry(name, what);
+        let record = self.record;
+        let (last, loss) = self.entry(name, what);
+        if loss.records > 0 && *last == record {
+            return;
+        }
+        *last = record;
         loss.records += 1;
         if loss.examples.len() < EXAMPLES {
             loss.examples.push(short_key(key));
@@ -77,24 +85,27 @@ impl Forecast {
         if records == 0 {
             return;
         }
-        let loss = self.entry(name, what);
+        let loss = &mut self.entry(name, what).1;
         loss.records += records;
         let room = EXAMPLES.saturating_sub(loss.examples.len());
         loss.examples.extend(examples.iter().take(room).cloned());
     }
 
-    fn entry(&mut self, name: &str, what: &str) -> &mut Loss {
+    fn entry(&mut self, name: &str, what: &str) -> &mut (u64, Loss) {
         let name = match self.losses.len() < MOST_NAMES || self.losses.contains_key(name) {
             true => name.to_owned(),
             // The part behind the colon says what is lost; the field is one of many.
             false => format!("(other){}", name.rfind(':').map_or("", |at| &name[at..])),
         };
-        self.losses.entry(name.clone()).or_insert_with(|| Loss {
-            name,
-            what: what.to_owned(),
-            records: 0,
-            examples: Vec::new(),
-            accepted: false,
+        self.losses.entry(name.clone()).or_insert_with(|| {
+            let loss = Loss {
+                name,
+                what: what.to_owned(),
+                records: 0,
+                examples: Vec::new(),
+                accepted: false,
+            };
+            (0, loss)
         })
     }
 
@@ -104,7 +115,7 @@ impl Forecast {
 
     /// The losses by name, with those marked that were accepted.
     pub fn losses(&self, accepted: &BTreeSet<String>) -> Vec<Loss> {
-        let mut losses: Vec<Loss> = self.losses.values().cloned().collect();
+        let mut losses: Vec<Loss> = self.losses.values().map(|(_, l)| l.clone()).collect();
         for loss in &mut losses {
             loss.accepted = accepted.contains(&loss.name);
         }
@@ -135,6 +146,7 @@ impl Fit {
 
     /// A record as the target can hold it. `canon` has just digested it.
     pub fn fit(&self, record: &Record, canon: &Canon, forecast: &mut Forecast) -> Fitted {
+        forecast.record += 1;
         if self
             .to
             .max_record

@@ -525,7 +525,7 @@ fn refused_by(checks: &[Check]) -> Error {
         .iter()
         .filter(|c| c.verdict == Verdict::Fail)
         .collect();
-    let said = |c: &&Check| format!("{}: {}", c.title.to_lowercase(), c.evidence);
+    let said = |c: &&Check| format!("{}: {}", c.title, c.evidence);
     let messages: Vec<String> = failed.iter().map(said).collect();
     let error = Error::new(ErrorKind::Refused, messages.join("; "));
     match failed.first().and_then(|c| c.remedy.clone()) {

@@ -18,7 +18,7 @@ use super::verify::{Joined, join, read_content};
 use super::{census::Census, census::Staged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Canon;
-use crate::report::{Outcome, Written};
+use crate::report::{Outcome, Written, words};
 use crate::store::{Applied, Consistency, Prepared, WriteMode};
 use std::path::Path;
 use std::time::Duration;
@@ -123,6 +123,7 @@ impl Run {
         self.events.end(Phase::Import, true);
         self.report.written = import.written;
         self.checkpoint.acknowledged = import.checkpoint.acknowledged;
+        self.checkpoint.written = import.checkpoint.written;
         self.expect_theirs(import, compared).await?;
         let mode = import.mode();
         let proven = self.verify(import, sieve, compared).await?;
@@ -186,6 +187,8 @@ impl Run {
                     WriteMode::Journal => import.written,
                     WriteMode::Aside | WriteMode::Transaction => Written::default(),
                 };
+                self.checkpoint.acknowledged = import.checkpoint.acknowledged;
+                self.checkpoint.written = import.checkpoint.written;
                 let _ = import.abandon().await;
                 Err(e)
             }
@@ -367,6 +370,7 @@ impl Run {
             );
         }
         // A run that is killed behind this point has no other report than this.
+        (self.report.can_resume, self.report.can_roll_back) = (true, true);
         self.write_report(Outcome::Interrupted).await?;
         self.written = true;
         self.reach(Step::Publishing).await?;
@@ -523,7 +527,11 @@ impl Run {
             Ok((is, shall)) if is == shall => {}
             Ok((is, shall)) => self.events.warn(
                 "counts",
-                format!("the target holds {is} records where {shall} were expected; somebody else has changed it"),
+                format!(
+                    "the target holds {} where {} expected; somebody else has changed it",
+                    words::records(is),
+                    words::count(shall, "was", "were")
+                ),
             ),
             Err(e) => self.events.warn(
                 "counts",

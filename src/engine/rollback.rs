@@ -34,6 +34,8 @@ pub struct Rollback {
     pub sort_in: PathBuf,
     /// Name of the run.
     pub run: String,
+    /// The command that forgets it.
+    pub forget: String,
     /// The last batch that must be in the journal.
     pub acknowledged: u64,
     /// Whether it is not known that the run had published what it built aside.
@@ -186,8 +188,8 @@ impl Rollback {
                 "the run was broken off while it published, and the target is not what it was about to publish",
             )
             .remedy(format!(
-                "Somebody else may have made it, so it is left alone. Remove it yourself if nothing in it is needed; then `memferry runs remove {}`.",
-                self.run.trim_end_matches("-back")
+                "Somebody else may have made it, so it is left alone. Remove it yourself if nothing in it is needed; then `{}`.",
+                self.forget
             )));
         }
         if only_ours {

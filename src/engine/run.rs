@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::rollback::Rollback;
 use super::step::step;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{self, Failure, Outcome, Report, RolledBack, Side, Written};
+use crate::report::{self, Failure, Outcome, Report, RolledBack, Side, words};
 use crate::store::layer::{Attempt, Dress, Patience};
 use crate::store::{Store, WriteMode};
 use std::fs::File;
@@ -164,7 +164,10 @@ async fn take_back(
             ErrorKind::Refused,
             format!("the unfinished run {} could not be rolled back", report.run),
         )
-        .remedy(format!("See `memferry report {}`.", report.run))),
+        .remedy(format!(
+            "See `{}`.",
+            options.home.command(&["report", &report.run])
+        ))),
     }
 }
 
@@ -174,7 +177,10 @@ fn refuse_finished(run: &RunFolder, what: &str) -> Result<()> {
             ErrorKind::Refused,
             format!("run {} is over and cannot be {what}", run.name),
         )
-        .remedy("Start a new one: `memferry run` with its plan.toml.")),
+        .remedy(format!(
+            "Start a new one with its plan: `{}`.",
+            run.command_with_plan()
+        ))),
         _ => Ok(()),
     }
 }
@@ -215,7 +221,10 @@ fn other_plan(run: &RunFolder) -> Error {
         format!("run {name}, with another plan, is unfinished on this target"),
     )
     .remedy(format!(
-        "Finish it with `memferry resume {name}`, take it back with `memferry rollback {name}`, or forget it with `memferry runs remove {name}`."
+        "Finish it with `{}`, take it back with `{}`, or forget it with `{}`.",
+        run.command(&["resume"]),
+        run.command(&["rollback"]),
+        run.command(&["runs", "remove", "--unfinished"])
     ))
 }
 
@@ -287,7 +296,7 @@ async fn open(
         phases: Vec::new(),
         checks: Vec::new(),
         review: None,
-        written: Written::default(),
+        written: checkpoint.written,
         losses: Vec::new(),
         equivalences: Default::default(),
         verification: None,
@@ -296,6 +305,9 @@ async fn open(
         backup: checkpoint.backup.clone(),
         failure: None,
         rollback: None,
+        can_resume: false,
+        can_roll_back: false,
+        options: folder.options().to_vec(),
     };
     let earlier = match folder.report() {
         Ok(Some(before)) => (before.warnings, before.phases),
@@ -447,14 +459,17 @@ impl Run {
         if !self.written || rolling_back {
             return outcome;
         }
-        let name = &self.folder.name;
+        let (go_on, back) = (
+            self.folder.command(&["resume"]),
+            self.folder.command(&["rollback"]),
+        );
         let stays = match self.checkpoint.mode {
             _ if passing => Some(format!(
-                "what was written stays for now; `memferry resume {name}` goes on, `memferry rollback {name}` takes it back"
+                "what was written stays for now; `{go_on}` goes on, `{back}` takes it back"
             )),
-            _ if !self.plan.write.rollback => Some(format!(
-                "what was written stays; `memferry rollback {name}` takes it back"
-            )),
+            _ if !self.plan.write.rollback => {
+                Some(format!("what was written stays; `{back}` takes it back"))
+            }
             _ => None,
         };
         if let Some(stays) = stays {
@@ -495,8 +510,13 @@ impl Run {
             self.events.warn(
                 "spared",
                 format!(
-                    "{} records were changed by somebody else since and were left alone",
-                    done.spared_count
+                    "{}, changed by somebody else since, {} left alone",
+                    words::records(done.spared_count),
+                    if done.spared_count == 1 {
+                        "was"
+                    } else {
+                        "were"
+                    }
                 ),
             );
         }
@@ -523,6 +543,7 @@ impl Run {
             dir: self.folder.dir.clone(),
             sort_in: dir,
             run: format!("{}-back", self.folder.name),
+            forget: self.folder.command(&["runs", "remove", "--unfinished"]),
             acknowledged: self.checkpoint.acknowledged,
             uncertain: self.checkpoint.uncertain,
             events: self.events.clone(),
@@ -552,14 +573,27 @@ impl Run {
         super::blocking(move || write_durably(&path, &bytes)).await
     }
 
-    /// Writes the report and lets go of what is no longer needed.
-    async fn finish(mut self, outcome: Outcome) -> Result<Report> {
+    /// Whether the run can go on, and whether it can be taken back: also for the report.
+    fn say_what_is_left(&mut self, outcome: Outcome) -> bool {
         let resumable = match outcome {
             _ if self.plan.write.dry_run => false,
             Outcome::Interrupted => true,
             Outcome::Failed => self.written || self.resumable,
             _ => false,
         };
+        // What was built aside is told from what somebody wrote since by reading it.
+        let readable = self.checkpoint.mode != Some(WriteMode::Aside)
+            || self.stores.target.descriptor().source;
+        let published = matches!(outcome, Outcome::Done | Outcome::Differences)
+            && self.checkpoint.step == Step::Published;
+        self.report.can_resume = resumable && self.checkpoint.step != Step::RollingBack;
+        self.report.can_roll_back = resumable || published && readable;
+        resumable
+    }
+
+    /// Writes the report and lets go of what is no longer needed.
+    async fn finish(mut self, outcome: Outcome) -> Result<Report> {
+        let resumable = self.say_what_is_left(outcome);
         self.write_report(outcome).await?;
         step("report-written");
         if !resumable {

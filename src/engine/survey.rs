@@ -14,7 +14,7 @@ use super::plan::OnConflict;
 use super::run::Run;
 use super::verify::{Content, read_content};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::Outcome;
+use crate::report::{Outcome, words};
 use crate::store::{Consistency, Fingerprint, Prepared, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +83,10 @@ impl Run {
         if unreadable > 0 {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{unreadable} places of the target cannot be read"),
+                format!(
+                    "{} of the target cannot be read",
+                    words::count(unreadable, "place", "places")
+                ),
             )
             .remedy("Mend the target, or choose a new one. `memferry inspect` names the places."));
         }

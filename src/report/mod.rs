@@ -76,6 +76,16 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// What a rollback did, if there was one.
     pub rollback: Option<RolledBack>,
+    /// Whether `memferry resume` can go on with it, from where it was broken off.
+    #[serde(default)]
+    pub can_resume: bool,
+    /// Whether `memferry rollback` can take back what it wrote.
+    #[serde(default)]
+    pub can_roll_back: bool,
+    /// What commands about this run need beside its name: where it is kept, if not in
+    /// the usual place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 /// How a run ended.

@@ -280,6 +280,9 @@ pub(super) fn report(outcome: Outcome) -> Report {
         backup: None,
         failure: None,
         rollback: None,
+        can_resume: false,
+        can_roll_back: matches!(outcome, Outcome::Done | Outcome::Differences),
+        options: Vec::new(),
     };
     report.checks[2].examples = vec!["11c0f4d2-02".into(), "11c0f4d2-03".into()];
     let written = Written {
@@ -343,6 +346,8 @@ pub(super) fn report(outcome: Outcome) -> Report {
         Outcome::Failed | Outcome::RolledBack | Outcome::Interrupted => {
             report.phases.push((Phase::Import, 1_900));
             report.written.added = tally(3_911, 0);
+            let left = outcome != Outcome::RolledBack;
+            (report.can_resume, report.can_roll_back) = (left, left);
             if outcome != Outcome::Interrupted {
                 report.failure = Some(Failure {
                     kind: ErrorKind::Full,

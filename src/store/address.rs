@@ -164,7 +164,7 @@ impl Address {
                     return Err(usage(format!(
                         "{} needs {}",
                         self.descriptor.title,
-                        setting.label.to_lowercase()
+                        setting.label_within()
                     ))
                     .remedy(format!("{}.", setting.help)));
                 }

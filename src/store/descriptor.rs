@@ -64,6 +64,19 @@ pub struct Setting {
     pub required: bool,
 }
 
+impl Setting {
+    /// Its name in the middle of a sentence: `file`, but `URI` and `SQLite file`.
+    pub fn label_within(&self) -> String {
+        let (first, rest) = self.label.split_at(self.label.len().min(1));
+        let word = rest.split(' ').next().unwrap_or_default();
+        let common = word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        match common {
+            true => first.to_ascii_lowercase() + rest,
+            false => self.label.to_owned(),
+        }
+    }
+}
+
 /// The type of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingKind {
@@ -96,4 +109,33 @@ impl Setting {
         secret: false,
         required: true,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_within_a_sentence() {
+        let within = |label| {
+            let help = "";
+            let setting = Setting {
+                name: "x",
+                label,
+                help,
+                kind: SettingKind::Text,
+                default: None,
+                env: &[],
+                secret: false,
+                required: false,
+            };
+            setting.label_within()
+        };
+        assert_eq!(within("File"), "file");
+        assert_eq!(within("Sign-in name"), "sign-in name");
+        assert_eq!(within("URI"), "URI");
+        assert_eq!(within("SQLite file"), "SQLite file");
+        assert_eq!(within("Neo4j database"), "Neo4j database");
+        assert_eq!(within(""), "");
+    }
 }

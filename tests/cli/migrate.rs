@@ -209,7 +209,7 @@ fn sources_that_cannot_be_read_are_refused() {
         let mut lines = ran.stderr.lines();
         let check = lines.next().unwrap();
         assert!(
-            check.starts_with("✗ Source answers: ") && check.contains(why),
+            check.starts_with("✗ Access to the source: ") && check.contains(why),
             "{ran}"
         );
         assert!(

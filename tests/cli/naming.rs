@@ -82,5 +82,10 @@ fn a_broken_configuration_is_named_with_its_line() {
     sandbox.config("[defaults]\nverify = 'full'\nbackups = 3\n");
     seen!(sandbox, sandbox.run(&["inspect", "sqlite:x.db"]).exits(1));
     let missing = sandbox.run(&["--config", "elsewhere", "stores"]).exits(1);
+    std::fs::create_dir(sandbox.at("empty")).unwrap();
+    sandbox.run(&["--config", "empty", "stores"]).exits(0);
+    sandbox
+        .run(&["--config", "empty/my.toml", "stores"])
+        .exits(1);
     seen!(sandbox, "an_absent_configuration", missing);
 }

@@ -212,3 +212,34 @@ fn a_stopped_run_can_be_resumed() {
         sandbox.run(&["verify", "a.db", "b.db"]).exits(0);
     }
 }
+
+#[test]
+fn printed_commands_name_a_state_directory_that_was_given() {
+    let sandbox = Sandbox::new();
+    sandbox.sample("a.db");
+    let args = ["migrate", "--from", "a.db", "--to", "b.db"];
+    let usual = sandbox.run(&args).exits(0);
+    assert!(usual.stdout.contains("memferry rollback 2"), "{usual}");
+    assert!(!usual.stdout.contains("--state-dir"), "{usual}");
+    let args = ["migrate", "--from", "a.db", "--to", "c.db"];
+    let given = ["--state-dir", "kept here"];
+    let ran = sandbox.run(&[&args[..], &given].concat()).exits(0);
+    let told = |text: &str, verb: &str| {
+        let line = text
+            .lines()
+            .find(|l| l.contains(&format!("memferry {verb} 2")));
+        let line = line.unwrap_or_else(|| panic!("no {verb}: {text}"));
+        line.contains("--state-dir '") && line.contains("/kept here'")
+    };
+    assert!(told(&ran.stdout, "verify") && told(&ran.stdout, "rollback"));
+    for format in ["text", "markdown"] {
+        let args = ["report", "--format", format];
+        let shown = sandbox.run(&[&args[..], &given].concat()).exits(0);
+        assert!(told(&shown.stdout, "rollback"), "{shown}");
+    }
+    let args = ["report", "--format", "json"];
+    let report = sandbox.run(&[&args[..], &given].concat()).exits(0).json();
+    assert_eq!(report["options"][0], "--state-dir");
+    assert_eq!(report["can_roll_back"], true);
+    assert_eq!(report["can_resume"], false);
+}

@@ -5,7 +5,7 @@ use memferry::store::{Address, registry};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What the target is before.
@@ -29,6 +29,14 @@ pub enum Ended {
     ByItself,
 }
 
+/// What a run does that nothing disturbs.
+pub struct Undisturbed {
+    /// The digest of the target.
+    pub digest: String,
+    /// How long the process took.
+    pub took: Duration,
+}
+
 pub struct Scene {
     dir: TempDir,
     before: Option<String>,
@@ -43,7 +51,13 @@ fn real(name: &str) -> PathBuf {
 
 impl Scene {
     pub fn new(target: Target) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        // A killed process leaves the same in memory as on a disk, and sooner.
+        let memory = Path::new("/dev/shm");
+        let dir = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory),
+            false => tempfile::tempdir(),
+        };
+        let dir = dir.unwrap();
         let mut scene = Self { dir, before: None };
         std::fs::create_dir(scene.path("to")).unwrap();
         std::fs::copy(real("adversarial-200.db"), scene.path("source.db")).unwrap();
@@ -115,19 +129,28 @@ impl Scene {
         self.command(binary, &args)
     }
 
-    /// The digest of a run that nothing disturbs.
-    pub fn undisturbed(&self) -> String {
-        let out = self
-            .migrate(env!("CARGO_BIN_EXE_memferry"))
-            .output()
-            .unwrap();
+    /// A run that nothing disturbs.
+    pub fn undisturbed(&self) -> Undisturbed {
+        let mut command = self.migrate(env!("CARGO_BIN_EXE_memferry"));
+        let begun = Instant::now();
+        let out = command.output().unwrap();
+        let took = begun.elapsed();
         assert!(
             out.status.success(),
             "{}",
             String::from_utf8_lossy(&out.stderr)
         );
         self.nothing_left_beside("undisturbed");
-        content(&self.target())
+        Undisturbed {
+            digest: content(&self.target()),
+            took,
+        }
+    }
+
+    /// It ended before the kill.
+    pub fn undisturbed_after_all(&self, told: &str, undisturbed: &str) {
+        self.nothing_left_beside(told);
+        assert_eq!(content(&self.target()), undisturbed, "{told}: not killed");
     }
 
     pub fn killed_at(&self, binary: &str, step: &str) -> Ended {
@@ -149,7 +172,7 @@ impl Scene {
 
     /// The same command ends as if nothing had happened, or a rollback leaves what was
     /// there before.
-    pub fn after_the_kill(&self, told: &str, undisturbed: &str, ended: Ended, back: bool) {
+    pub fn after_the_kill(&self, told: &str, undisturbed: &str, back: bool) {
         // Whoever looks at the target now sees all of it or what was there before.
         if self.target().exists() {
             let now = content(&self.target());
@@ -173,16 +196,16 @@ impl Scene {
                     "{told}: resumed otherwise"
                 );
             }
-            true => self.roll_back(told, ended),
+            true => self.roll_back(told),
         }
         self.nothing_left_beside(told);
     }
 
-    fn roll_back(&self, told: &str, ended: Ended) {
+    fn roll_back(&self, told: &str) {
         let listed = self.command(env!("CARGO_BIN_EXE_memferry"), &["runs", "list", "--json"]);
         let listed = { listed }.output().unwrap();
         let none = !String::from_utf8_lossy(&listed.stdout).contains("-");
-        if none && ended == Ended::Killed {
+        if none {
             // Killed before there was a run at all.
             assert_eq!(self.now(), self.before, "{told}: changed without a run");
             return;

@@ -264,6 +264,85 @@ lost_everywhere! {
     lost_long_by_journal: JOURNAL, true, 40;
     lost_once_by_journal_when_new: JOURNAL, false, 1;
     lost_thrice_by_journal_when_new: JOURNAL, false, 3;
+    lost_long_by_journal_when_new: JOURNAL, false, 40;
+    lost_once_by_transaction_when_new: TRANSACTION, false, 1;
+    lost_long_by_transaction_when_new: TRANSACTION, false, 40;
+}
+
+/// The same while a run is taken back.
+#[tokio::test(start_paused = true)]
+async fn lost_anywhere_in_a_rollback() {
+    for (modes, there) in [
+        (ASIDE, false),
+        (BOTH, false),
+        (ASIDE, true),
+        (JOURNAL, true),
+        (JOURNAL, false),
+    ] {
+        for (calls, sessions) in [(1, true), (3, false), (40, true)] {
+            for nth in 1.. {
+                let (from, to) = (source(chain(25)), place(Manners::new(modes)));
+                if there {
+                    let theirs = memory_as(1, "fix", "2020-01-01", "theirs");
+                    fill(&to, [theirs, memory(70), link(70, &id(70), &id(70))]);
+                }
+                let before = digest(&to.store()).await;
+                let bench = bench();
+                let stores = stores(&from, &to);
+                let report = bench.run(&in_batches(&stores), &stores).await;
+                ended(&report, Outcome::Done);
+                // Somebody added to what was built aside, so that it goes record by record.
+                let theirs = modes == BOTH;
+                if theirs {
+                    to.put(memory(900)).unwrap();
+                }
+                let run = bench.folder(&report.run);
+                let made = to.calls().len() as u32;
+                to.fault(None, nth, Fault::Lost { calls, sessions });
+                let what = format!("{modes:?} {there} call {nth} × {calls}, {sessions}");
+                let mut met = None;
+                for _ in 0..60 {
+                    let begun = engine_rollback(&run, &to, &bench).await;
+                    met = met.or(Some(to.calls().len() as u32 - made));
+                    match begun {
+                        Err(e) if e.kind() == ErrorKind::Unreachable => {}
+                        Err(e) => panic!("{what}: {e}"),
+                        Ok(report) if report.outcome == Outcome::RolledBack => break,
+                        Ok(report) => {
+                            ended(&report, Outcome::Failed);
+                            assert!(report.can_roll_back, "{what}");
+                        }
+                    }
+                }
+                // From here on the store answers again.
+                while (to.calls().len() as u32) < made + nth + calls {
+                    let _ = to.store().describe().await;
+                }
+                let kept = run.report().unwrap().unwrap();
+                ended(&kept, Outcome::RolledBack);
+                assert_eq!(kept.rollback.unwrap().spared_count, 0, "{what}");
+                if theirs {
+                    assert_eq!(ids(&to, Kind::Node), [id(900)], "{what}");
+                } else {
+                    assert_eq!(content(&to, before.is_some()).await, before, "{what}");
+                }
+                assert!(to.leftovers().is_empty() && !to.is_locked(), "{what}");
+                if met.is_some_and(|met| met < nth) {
+                    assert!(nth > 4, "there were only {nth} calls");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn engine_rollback(
+    run: &memferry::engine::RunFolder,
+    to: &Place,
+    bench: &Bench,
+) -> memferry::error::Result<Report> {
+    let handle = memferry::engine::rollback(run, to.store(), bench.options()).await?;
+    handle.report().await
 }
 
 #[tokio::test(start_paused = true)]

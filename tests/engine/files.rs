@@ -391,10 +391,7 @@ async fn giants() {
         let report = moved(&bench, from.store(), to.clone()).await;
         ended(&report, Outcome::Refused);
         let message = report.failure.unwrap().message;
-        assert!(
-            message.contains("record:too-large (1 records)"),
-            "{message}"
-        );
+        assert!(message.contains("record:too-large (1 record)"), "{message}");
         let report = moved_as(&bench, from.store(), to.clone(), |plan| {
             plan.losses.accept.insert("record:too-large".into());
         })

@@ -9,22 +9,24 @@ use memferry::store::WriteMode;
 use memferry::store::reference::{Call, Fault, Manners, Place};
 use std::sync::Mutex;
 
-/// The calls at which the harness acts: on the source while it is read, on the target in
-/// every later phase.
-const POINTS: [(bool, Call, u32); 12] = [
-    (true, Call::Counts, 1),
-    (true, Call::Scan, 1),
-    (true, Call::Scan, 3),
-    (true, Call::Finish, 1),
-    (false, Call::Scan, 1),
-    (false, Call::Writer, 1),
-    (false, Call::Apply, 1),
-    (false, Call::Apply, 4),
-    (false, Call::Complete, 1),
-    (false, Call::WriterSnapshot, 1),
-    (false, Call::Scan, 5),
-    (false, Call::Publish, 1),
-];
+/// A call at which the harness acts: whether on the source, which one if not any, and the
+/// how manieth.
+type Point = (bool, Option<Call>, u32);
+
+/// Every call of an undisturbed run.
+async fn points(modes: &'static [WriteMode], there: bool) -> Vec<Point> {
+    let scene = scene(modes, there).await;
+    let count = || (scene.from.calls().len(), scene.to.calls().len());
+    let before = count();
+    let report = scene.bench.run(&scene.plan(), &scene.stores()).await;
+    ended(&report, Outcome::Done);
+    let after = count();
+    let of_source = (before.0..after.0).map(|n| (true, n - before.0));
+    let of_target = (before.1..after.1).map(|n| (false, n - before.1));
+    let all = of_source.chain(of_target);
+    all.map(|(at_source, n)| (at_source, None, n as u32 + 1))
+        .collect()
+}
 
 struct Scene {
     from: Place,
@@ -69,7 +71,7 @@ impl Scene {
     }
 
     /// Starts a run and sends commands when a call is made.
-    async fn run_with(&self, point: (bool, Call, u32), commands: &'static [Command]) -> Report {
+    async fn run_with(&self, point: Point, commands: &'static [Command]) -> Report {
         let (at_source, call, nth) = point;
         let sender: &'static Mutex<Option<tokio::sync::mpsc::Sender<Command>>> =
             Box::leak(Box::new(Mutex::new(None)));
@@ -109,7 +111,7 @@ const CASES: [(&[WriteMode], bool); 5] = [
 #[tokio::test(start_paused = true)]
 async fn stopped_anywhere_and_gone_on_with() {
     for (modes, there) in CASES {
-        for point in POINTS {
+        for point in points(modes, there).await {
             let scene = scene(modes, there).await;
             let report = scene
                 .run_with(point, &[Command::Stop { rollback: false }])
@@ -147,7 +149,7 @@ async fn stopped_anywhere_and_gone_on_with() {
 #[tokio::test(start_paused = true)]
 async fn stopped_anywhere_and_taken_back() {
     for (modes, there) in CASES {
-        for point in POINTS {
+        for point in points(modes, there).await {
             for paused_first in [false, true] {
                 let scene = scene(modes, there).await;
                 let commands: &[Command] = match paused_first {
@@ -174,11 +176,11 @@ async fn stopped_anywhere_and_taken_back() {
     }
 }
 
-/// A pause of ten minutes in every phase holds nothing shut, and the run ends as ever.
+/// A pause at every call holds nothing shut, and the run ends as ever.
 #[tokio::test(start_paused = true)]
 async fn paused_anywhere() {
     for (modes, there) in CASES {
-        for point in POINTS {
+        for point in points(modes, there).await {
             let scene = scene(modes, there).await;
             let (at_source, call, nth) = point;
             let sender: &'static Mutex<Option<tokio::sync::mpsc::Sender<Command>>> =
@@ -197,7 +199,7 @@ async fn paused_anywhere() {
                 let mut watched = state.clone();
                 let told = |s: &engine::RunState| s.paused || s.ended.is_some();
                 watched.wait_for(told).await.unwrap();
-                tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+                tokio::time::sleep(std::time::Duration::from_secs(30)).await;
                 if state.borrow().ended.is_none() {
                     if modes == TRANSACTION || modes == ASIDE && there {
                         assert!(!scene.to.is_locked(), "{modes:?} {there} {point:?}");
@@ -274,7 +276,10 @@ async fn another_plan_finds_the_unfinished_run_and_is_refused() {
     for (modes, there) in CASES {
         let scene = scene(modes, there).await;
         let report = scene
-            .run_with((true, Call::Scan, 2), &[Command::Stop { rollback: false }])
+            .run_with(
+                (true, Some(Call::Scan), 2),
+                &[Command::Stop { rollback: false }],
+            )
             .await;
         ended(&report, Outcome::Interrupted);
         let mut other = scene.plan();
@@ -304,7 +309,7 @@ async fn another_plan_finds_the_unfinished_run_and_is_refused() {
 async fn a_removed_run_is_in_nobodys_way() {
     let scene = scene(JOURNAL, true).await;
     let stop = &[Command::Stop { rollback: false }];
-    let report = scene.run_with((false, Call::Apply, 2), stop).await;
+    let report = scene.run_with((false, Some(Call::Apply), 2), stop).await;
     ended(&report, Outcome::Interrupted);
     scene.bench.folder(&report.run).remove().unwrap();
     let mut other = scene.plan();
@@ -341,29 +346,115 @@ async fn two_runs_into_one_target() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_changed_meanwhile_is_read_again() {
+    let changes: [fn(&Place); 4] = [
+        |from| from.put(memory(800)).unwrap(),
+        |from| {
+            from.put(memory_as(44, "fix", "2027-01-01", "edited"))
+                .unwrap()
+        },
+        |from| {
+            from.remove(Kind::Relationship, link(44, "", "").key())
+                .unwrap();
+            from.remove(Kind::Node, memory(44).key()).unwrap();
+        },
+        |from| {
+            from.remove(Kind::Node, memory(3).key()).unwrap();
+            from.put(memory(3)).unwrap();
+        },
+    ];
     for (modes, there) in CASES {
-        for point in [(true, Call::Scan, 1), (false, Call::Apply, 2)] {
-            let scene = scene(modes, there).await;
-            let report = scene
-                .run_with(point, &[Command::Stop { rollback: false }])
-                .await;
-            ended(&report, Outcome::Interrupted);
-            scene.from.put(memory(800)).unwrap();
-            let again = scene.bench.run(&scene.plan(), &scene.stores()).await;
-            ended(&again, Outcome::Done);
-            assert_eq!(again.run, report.run);
-            // What is partly written already goes on with the picture it began with.
-            let begun = modes == JOURNAL && !point.0;
-            let has = ids(&scene.to, Kind::Node).contains(&id(800));
-            assert_eq!(has, !begun, "{modes:?} {there} {point:?}");
+        for point in [
+            (true, Some(Call::Scan), 1),
+            (true, Some(Call::Scan), 2),
+            (false, Some(Call::Writer), 1),
+            (false, Some(Call::Apply), 2),
+        ] {
+            for (n, change) in changes.iter().enumerate() {
+                let scene = scene(modes, there).await;
+                let report = scene
+                    .run_with(point, &[Command::Stop { rollback: false }])
+                    .await;
+                ended(&report, Outcome::Interrupted);
+                let old = digest(&scene.from.store()).await;
+                change(&scene.from);
+                let again = scene.bench.run(&scene.plan(), &scene.stores()).await;
+                ended(&again, Outcome::Done);
+                assert_eq!(again.run, report.run);
+                // What is partly written already goes on with the picture it began with.
+                let begun = modes == JOURNAL && !point.0;
+                let now = digest(&scene.from.store()).await;
+                if there {
+                    let theirs = link(500, "", "");
+                    scene.to.remove(Kind::Relationship, theirs.key()).unwrap();
+                    scene.to.remove(Kind::Node, memory(500).key()).unwrap();
+                }
+                let held = digest(&scene.to.store()).await;
+                let shall = if begun { old } else { now };
+                assert_eq!(held, shall, "{modes:?} {there} {point:?} change {n}");
+            }
         }
     }
+}
+
+/// What is in the target is told, however often the run is broken off, and so is what can
+/// be done about it.
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_run_says_what_it_wrote() {
+    let stop = &[Command::Stop { rollback: false }];
+    for (modes, there) in CASES {
+        let scene = scene(modes, there).await;
+        let first = scene.run_with((false, Some(Call::Apply), 4), stop).await;
+        ended(&first, Outcome::Interrupted);
+        let (nodes, links) = (
+            scene.to.records(Kind::Node).len() as u64,
+            scene.to.records(Kind::Relationship).len() as u64,
+        );
+        let written = match modes {
+            JOURNAL if there => (tally(nodes - 2, links - 1), tally(1, 0)),
+            JOURNAL => (tally(nodes, links), tally(0, 0)),
+            _ => (tally(0, 0), tally(0, 0)),
+        };
+        assert_eq!((first.written.added, first.written.changed), written);
+        assert_eq!(written.0.total() > 30, modes == JOURNAL);
+        // Again, while it looks at the target and has not come to writing.
+        let second = scene.run_with((false, Some(Call::Scan), 1), stop).await;
+        let reports = match second.outcome {
+            Outcome::Interrupted => vec![&first, &second],
+            _ => vec![&first],
+        };
+        for report in &reports {
+            assert!(report.can_resume && report.can_roll_back);
+            assert_eq!((report.written.added, report.written.changed), written);
+        }
+        assert!(modes != JOURNAL || reports.len() == 2);
+        let done = scene.bench.run(&scene.plan(), &scene.stores()).await;
+        ended(&done, Outcome::Done);
+        let run = scene.bench.folder(&first.run);
+        let kept = run.report().unwrap().unwrap();
+        assert!(!kept.can_resume && kept.can_roll_back);
+        let back = scene.bench.roll_back(&first.run, &scene.to.store()).await;
+        assert!(!back.can_resume && !back.can_roll_back);
+        assert_eq!(scene.now().await, scene.before);
+    }
+    // Nothing to take back where nothing was written.
+    let scene = scene(JOURNAL, true).await;
+    let mut dry = scene.plan();
+    dry.write.dry_run = true;
+    let report = scene.bench.run(&dry, &scene.stores()).await;
+    assert!(!report.can_resume && !report.can_roll_back);
+    ended(
+        &scene.bench.run(&scene.plan(), &scene.stores()).await,
+        Outcome::Done,
+    );
+    let again = scene.bench.run(&scene.plan(), &scene.stores()).await;
+    ended(&again, Outcome::Done);
+    assert!(!again.can_resume && !again.can_roll_back);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_changed_meanwhile_is_compared_again() {
     for modes in [TRANSACTION, JOURNAL, ASIDE] {
-        for point in [(true, Call::Scan, 2), (false, Call::Apply, 2)] {
+        for point in [(true, Some(Call::Scan), 2), (false, Some(Call::Apply), 2)] {
             let scene = scene(modes, true).await;
             let report = scene
                 .run_with(point, &[Command::Stop { rollback: false }])

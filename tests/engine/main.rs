@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod damage;
 mod faults;
 mod files;
 mod filters;
@@ -11,5 +12,6 @@ mod interruption;
 mod meanwhile;
 mod plain;
 mod policies;
+mod records;
 mod rollback;
 mod support;

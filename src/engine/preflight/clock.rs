@@ -4,7 +4,7 @@ use super::{pass, warn};
 use crate::report::Check;
 
 const NAME: &str = "clock";
-const TITLE: &str = "Clock is right";
+const TITLE: &str = "Clock";
 
 /// 2026-01-01, before which no memferry existed, in milliseconds.
 const EARLIEST: i64 = 1_767_225_600_000;

@@ -4,7 +4,7 @@ use super::{Preflight, fail, fail_of, pass};
 use crate::report::Check;
 
 const NAME: &str = "two-stores";
-const TITLE: &str = "Source and target differ";
+const TITLE: &str = "Source and target";
 
 pub async fn check(preflight: &Preflight<'_>) -> Check {
     let both = async {

@@ -1,10 +1,10 @@
 //! The source is there and can be read.
 
 use super::{Preflight, fail, fail_of, pass};
-use crate::report::Check;
+use crate::report::{Check, words};
 
 const NAME: &str = "source-answers";
-const TITLE: &str = "Source answers";
+const TITLE: &str = "Access to the source";
 
 pub async fn check(preflight: &mut Preflight<'_>) -> Check {
     match preflight.source.describe().await {
@@ -17,10 +17,7 @@ pub async fn check(preflight: &mut Preflight<'_>) -> Check {
         ),
         Ok(found) => {
             let numbers = match &found.counts {
-                Some(c) => format!(
-                    ": {} memories, {} other nodes, {} relationships",
-                    c.memories, c.other_nodes, c.relationships
-                ),
+                Some(c) => format!(": {}", words::counts(c)),
                 None => String::new(),
             };
             let evidence = format!("{}{numbers}", found.layout);

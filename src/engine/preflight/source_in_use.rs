@@ -4,15 +4,15 @@ use super::{Preflight, pass, warn};
 use crate::report::Check;
 
 const NAME: &str = "source-in-use";
-const TITLE: &str = "Source is at rest";
+const TITLE: &str = "Other programs at the source";
 
 pub fn check(preflight: &Preflight<'_>) -> Check {
     match preflight.source_found.in_use {
-        false => pass(NAME, TITLE, "no program is seen to have it open"),
+        false => pass(NAME, TITLE, "none is seen to have it open"),
         true => warn(
             NAME,
             TITLE,
-            "a program has it open",
+            "one has it open",
             "What it writes from now on may not be moved. Stop it, or move again with --since last-run.",
         ),
     }

@@ -4,7 +4,7 @@ use super::{Preflight, pass, warn};
 use crate::report::Check;
 
 const NAME: &str = "source-layout";
-const TITLE: &str = "Source's layout is known";
+const TITLE: &str = "Layout of the source";
 
 pub fn check(preflight: &Preflight<'_>) -> Check {
     let found = &preflight.source_found;

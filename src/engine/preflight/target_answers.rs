@@ -4,7 +4,7 @@ use super::{Preflight, fail_of, pass};
 use crate::report::Check;
 
 const NAME: &str = "target-answers";
-const TITLE: &str = "Target answers";
+const TITLE: &str = "Access to the target";
 
 pub async fn check(preflight: &mut Preflight<'_>) -> Check {
     match preflight.target.describe().await {

@@ -4,7 +4,7 @@ use super::{Preflight, pass, warn};
 use crate::report::Check;
 
 const NAME: &str = "target-lock";
-const TITLE: &str = "Target stays open to others";
+const TITLE: &str = "Other programs at the target";
 
 /// Seconds that memorygraph waits for a lock before it fails.
 const PATIENCE: f64 = 5.0;
@@ -19,13 +19,13 @@ pub fn check(preflight: &Preflight<'_>) -> Check {
         return pass(
             NAME,
             TITLE,
-            format!("shut for less than {:.0} s", seconds.max(1.0).ceil()),
+            format!("shut out for less than {:.0} s", seconds.max(1.0).ceil()),
         );
     }
     warn(
         NAME,
         TITLE,
-        format!("other programs are shut out of it for about {seconds:.0} s"),
+        format!("shut out for about {seconds:.0} s"),
         "Stop them meanwhile, or choose a new file as the target.",
     )
 }

@@ -5,7 +5,7 @@ use crate::report::Check;
 use crate::store::WriteMode;
 
 const NAME: &str = "target-writable";
-const TITLE: &str = "Target can be written";
+const TITLE: &str = "Writing to the target";
 
 pub fn check(preflight: &Preflight<'_>) -> Check {
     let how = match (&preflight.prepared, &preflight.refused) {

@@ -398,30 +398,28 @@ fn failure(report: &Report) -> Option<Section<'static>> {
 }
 
 fn next(report: &Report) -> Section<'static> {
-    let run = words::shell(&report.run);
     let wrote = sum(&[report.written.added, report.written.changed]).total() > 0;
+    let command = |words: &[&str]| {
+        let words = words.iter().copied();
+        let options = report.options.iter().map(String::as_str);
+        let all: Vec<_> = words.chain(options).map(words::shell).collect();
+        format!("memferry {}", all.join(" "))
+    };
+    let run = report.run.as_str();
     let mut commands = Vec::new();
-    match report.outcome {
-        Outcome::Interrupted => {
-            commands.push(("go on", format!("memferry resume {run}")));
-            commands.push(("take it back", format!("memferry rollback {run}")));
-        }
-        Outcome::Done | Outcome::Differences if wrote => {
-            commands.push(("verify again", format!("memferry verify {run}")));
-            commands.push(("take it back", format!("memferry rollback {run}")));
-        }
-        Outcome::Failed if left_behind(report) == Left::Written => {
-            commands.push(("go on", format!("memferry resume {run}")));
-            commands.push(("take it back", format!("memferry rollback {run}")));
-        }
-        Outcome::Failed if left_behind(report) == Left::Unknown => {
-            commands.push(("take it back", format!("memferry rollback {run}")));
-        }
-        _ => {}
+    if report.can_resume {
+        commands.push(("go on", command(&["resume", run])));
     }
-    commands.push(("see this again", format!("memferry report {run}")));
-    let page = format!("memferry report {run} --format html --output {run}.html");
-    commands.push(("as a page", page));
+    if matches!(report.outcome, Outcome::Done | Outcome::Differences) && wrote {
+        commands.push(("verify again", command(&["verify", run])));
+    }
+    if report.can_roll_back {
+        commands.push(("take it back", command(&["rollback", run])));
+    }
+    commands.push(("see this again", command(&["report", run])));
+    let file = format!("{run}.html");
+    let page = ["report", run, "--format", "html", "--output", &file];
+    commands.push(("as a page", command(&page)));
     Section {
         id: "next",
         title: "What can be done now",

@@ -274,7 +274,10 @@ impl ArchiveReader {
                 Kind::Relationship,
                 format!("behind record {last}"),
                 match total.checked_sub(last) {
-                    Some(1..) => format!("the archive is cut off; its source held {total} records"),
+                    Some(1..) => match total {
+                        1 => "the archive is cut off; its source held 1 record".to_owned(),
+                        _ => format!("the archive is cut off; its source held {total} records"),
+                    },
                     _ => "the archive is cut off".to_owned(),
                 },
                 total.saturating_sub(last),

@@ -353,6 +353,24 @@ async fn an_existing_file_keeps_what_its_types_would_change_out() {
 }
 
 #[tokio::test]
+async fn null_is_no_key_to_write_under() {
+    let (_folder, path) = copied("export-source.db");
+    let before = read(&path).await;
+    let mut writer = open_writer(&path).await;
+    let record = Record::Node(Node {
+        key: Key::Id(Value::Null),
+        labels: vec!["Memory".into()],
+        properties: Properties::Stored(Value::text("{}")),
+        row: Row::default(),
+    });
+    let batch = additions(1, std::slice::from_ref(&record));
+    let error = writer.apply(&batch).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    drop(writer);
+    assert_eq!(read(&path).await.len(), before.len());
+}
+
+#[tokio::test]
 async fn rows_without_an_id_are_found_by_their_content() {
     let (_folder, path) = copied("null-and-blob-ids.db");
     let old = read(&path).await;

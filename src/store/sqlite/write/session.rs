@@ -213,6 +213,15 @@ impl Session {
         if self.broken {
             return Err(Error::internal("a writer was used after it had failed"));
         }
+        // It would be read back under another key: the one that its content gives it.
+        let keyless = |c: &Change| c.after.is_some() && c.key == Key::Id(Value::Null);
+        if batch.changes.iter().any(keyless) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a record cannot be written under NULL, which is no key",
+            )
+            .remedy("Give it a key derived from its content."));
+        }
         if self.strict {
             for record in batch.changes.iter().filter_map(|c| c.after.as_ref()) {
                 fits(record)?;
