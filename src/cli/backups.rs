@@ -3,6 +3,7 @@
 use super::args::{Backup, Backups, BackupsCommand, Json, Restore};
 use super::migrate::Job;
 use super::table::Table;
+use super::watch::watching;
 use super::{Code, Context, args, keep};
 use crate::config::Side;
 use crate::engine::{self, BackupInfo};
@@ -41,7 +42,11 @@ pub async fn backup(args: &Backup, context: &Context<'_>) -> Result<Code> {
             Some(std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))?)
         }
     };
-    let made = engine::backup(store, &context.home(), to).await?;
+    let home = context.home();
+    let made = watching("Backup", context, async |telling| {
+        engine::backup_watched(store, &home, to, &telling).await
+    })
+    .await?;
     keep::tidy(context);
     if args.json.json {
         context.out.json(&made)?;
@@ -168,7 +173,10 @@ fn file(path: &Path) -> Result<Address> {
 async fn check(word: &str, json: Json, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     let store = context.open(archive(word, context)?, Side::From, &config)?;
-    let found = engine::inspect(store).await?;
+    let found = watching("Reading", context, async |telling| {
+        engine::inspect_watched(store, &telling).await
+    })
+    .await?;
     if json.json {
         context.out.json(&found)?;
     } else {

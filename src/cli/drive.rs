@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Between two looks at the state.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Watches a run to its end, tells how it went, and gives the exit code.
 pub async fn drive(
@@ -110,7 +110,8 @@ pub async fn watch(
     report
 }
 
-fn now() -> i64 {
+/// Now, in milliseconds since 1970.
+pub fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 

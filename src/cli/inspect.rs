@@ -3,6 +3,7 @@
 use super::args::Inspect;
 use super::output::Mark;
 use super::table::Table;
+use super::watch::watching;
 use super::{Code, Context};
 use crate::engine::{self, Inspection};
 use crate::error::Result;
@@ -16,7 +17,10 @@ const LISTED: usize = 40;
 pub async fn run(args: &Inspect, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     let store = context.source(args.store.as_deref(), &config).await?;
-    let found = engine::inspect(store).await?;
+    let found = watching("Reading", context, async |telling| {
+        engine::inspect_watched(store, &telling).await
+    })
+    .await?;
     match args.json.json {
         true => context.out.json(&found)?,
         false => context.out.data(&text(&found, context)),

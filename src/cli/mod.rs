@@ -10,6 +10,7 @@ mod progress;
 mod signals;
 mod table;
 mod tail;
+mod watch;
 
 mod backups;
 mod completions;

@@ -19,6 +19,8 @@ const BAR: usize = 30;
 pub struct Progress<'a> {
     out: &'a Output,
     quiet: bool,
+    /// What it is called instead of its phase.
+    what: Option<&'static str>,
     ended: BTreeSet<Phase>,
     checks: usize,
     warnings: usize,
@@ -32,12 +34,20 @@ impl<'a> Progress<'a> {
         Self {
             out,
             quiet,
+            what: None,
             ended: BTreeSet::new(),
             checks: 0,
             warnings: 0,
             last_plain: Instant::now(),
             last_live: String::new(),
         }
+    }
+
+    /// For work that is no run, and is called so.
+    pub fn of_work(out: &'a Output, what: &'static str) -> Self {
+        let mut progress = Self::new(out, false);
+        progress.what = Some(what);
+        progress
     }
 
     /// Shows what is new; `now` is in milliseconds since 1970.
@@ -51,15 +61,16 @@ impl<'a> Progress<'a> {
         let Some((phase, of)) = shown(state) else {
             return;
         };
+        let title = self.what.unwrap_or(phase.title());
         if self.out.words.terminal {
-            let line = live(phase, of, state, now, self.out.width(), self.out.words);
+            let line = live(title, of, state, now, self.out.width(), self.out.words);
             if line != self.last_live {
                 self.out.live(&line);
                 self.last_live = line;
             }
         } else if self.last_plain.elapsed() >= PLAIN_EVERY {
             self.last_plain = Instant::now();
-            self.out.say(&plain(phase, of, state, now));
+            self.out.say(&plain(title, of, state, now));
         }
     }
 
@@ -145,7 +156,7 @@ fn ended(phase: Phase, of: &PhaseState, look: Look) -> String {
 
 /// The line that is drawn again, at most `width - 1` columns.
 fn live(
-    phase: Phase,
+    title: &str,
     of: &PhaseState,
     state: &RunState,
     now: i64,
@@ -153,7 +164,7 @@ fn live(
     look: Look,
 ) -> String {
     let room = width.saturating_sub(1);
-    let title = format!("{} {}", look.sign(Mark::Plain), phase.title());
+    let title = format!("{} {title}", look.sign(Mark::Plain));
     let doing = doing(state);
     let (Some(fraction), Some(total)) = (of.fraction(), of.total().filter(|t| *t > 0)) else {
         let took = words::duration((now - of.started_at).max(0) as u64 / 1_000 * 1_000);
@@ -249,7 +260,7 @@ fn clock(seconds: f64) -> String {
 }
 
 /// The line for where nothing is drawn again.
-fn plain(phase: Phase, of: &PhaseState, state: &RunState, now: i64) -> String {
+fn plain(title: &str, of: &PhaseState, state: &RunState, now: i64) -> String {
     let doing = doing(state).trim_start();
     let mut parts = Vec::new();
     if let (Some(fraction), Some(total)) = (of.fraction(), of.total().filter(|t| *t > 0)) {
@@ -280,7 +291,7 @@ fn plain(phase: Phase, of: &PhaseState, state: &RunState, now: i64) -> String {
     if !doing.is_empty() {
         parts.push(doing.to_owned());
     }
-    format!("{}: {}", phase.title(), parts.join(", "))
+    format!("{title}: {}", parts.join(", "))
 }
 
 #[cfg(test)]
@@ -328,7 +339,7 @@ mod tests {
 
     fn line(state: &RunState, width: usize) -> String {
         let (phase, of) = state.current().unwrap();
-        live(phase, of, state, state.now, width, LOOK)
+        live(phase.title(), of, state, state.now, width, LOOK)
     }
 
     #[test]
@@ -348,12 +359,12 @@ mod tests {
         assert!(!line(&young, 120).contains("left"));
         let (phase, of) = young.current().unwrap();
         assert_eq!(
-            plain(phase, of, &young, 1_000),
+            plain(phase.title(), of, &young, 1_000),
             "Import: 7 %, 1,000 of 14,189 records"
         );
         let old = importing(4_000, 10);
         let (phase, of) = old.current().unwrap();
-        assert!(plain(phase, of, &old, 1_000).contains("about 0:26 left"));
+        assert!(plain(phase.title(), of, &old, 1_000).contains("about 0:26 left"));
         let mut paused = old.clone();
         paused.paused = true;
         assert!(!line(&paused, 120).contains("left"));

@@ -4,6 +4,7 @@
 use super::args::{self, Diff, Verify};
 use super::context::address_of;
 use super::resume::choose;
+use super::watch::watching;
 use super::{Code, Context};
 use crate::config::Side;
 use crate::engine::{self, RunStatus};
@@ -28,7 +29,10 @@ pub async fn verify(args: &Verify, context: &Context<'_>) -> Result<Code> {
     let target = address_of(&run.plan()?.target)?;
     let target = registry::open(&context.complete(target, Side::To, &config)?)?;
     let name = target.address().to_string();
-    let verification = engine::verify_run(&run, target).await?;
+    let verification = watching("Verify", context, async |telling| {
+        engine::verify_run_watched(&run, target, &telling).await
+    })
+    .await?;
     let left = format!("what run {} left", run.name);
     tell(
         &verification,
@@ -58,7 +62,10 @@ async fn compare(
     };
     let (a, b) = (open(first, Side::From)?, open(second, Side::To)?);
     let names = (a.address().to_string(), b.address().to_string());
-    let verification = engine::compare(a, b).await?;
+    let verification = watching("Reading", context, async |telling| {
+        engine::compare_watched(a, b, &telling).await
+    })
+    .await?;
     tell(&verification, (&names.0, &names.1), json, every, context)
 }
 

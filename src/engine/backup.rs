@@ -8,6 +8,7 @@ use super::events::{Events, now_ms};
 use super::export::recount;
 use super::home::Home;
 use super::step::step;
+use super::telling::Telling;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Kind;
 use crate::store::archive::{ArchiveReader, ArchiveWriter, Header, Origin};
@@ -43,8 +44,18 @@ pub struct BackupInfo {
 
 /// Backs up a store, to a new file in the home's folder or to `to`.
 pub async fn backup(store: Arc<dyn Store>, home: &Home, to: Option<PathBuf>) -> Result<BackupInfo> {
-    let (events, control) = (Events::nowhere(), Control::new(0));
-    backup_told(&store, home, to, (&events, &control)).await
+    backup_watched(store, home, to, &Telling::nowhere()).await
+}
+
+/// The same, watched.
+pub async fn backup_watched(
+    store: Arc<dyn Store>,
+    home: &Home,
+    to: Option<PathBuf>,
+    telling: &Telling,
+) -> Result<BackupInfo> {
+    telling.0.begin(Phase::Backup);
+    backup_told(&store, home, to, (&telling.0, &Control::new(0))).await
 }
 
 /// The same, told.

@@ -65,7 +65,12 @@ impl Events {
 
     /// Kept nowhere: for work that is no run.
     pub fn nowhere() -> Self {
-        Self::new(None, RunState::default()).0
+        Self::watched().0
+    }
+
+    /// The same, watched.
+    pub fn watched() -> (Self, watch::Receiver<RunState>) {
+        Self::new(None, RunState::default())
     }
 
     fn new(file: Option<File>, state: RunState) -> (Self, watch::Receiver<RunState>) {

@@ -13,6 +13,7 @@ use super::ledger::LedgerFile;
 use super::loss::Fit;
 use super::plan::OnConflict;
 use super::review::Sample;
+use super::telling::Telling;
 use super::verify::{Content, join, read_content};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::Verification;
@@ -60,6 +61,12 @@ pub struct Oddity {
 
 /// Reads all of a store and says what is in it.
 pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
+    inspect_watched(store, &Telling::nowhere()).await
+}
+
+/// The same, watched.
+pub async fn inspect_watched(store: Arc<dyn Store>, telling: &Telling) -> Result<Inspection> {
+    telling.0.begin(Phase::Verify);
     let description = there(&store).await?;
     let dir = scratch()?;
     let census = Census::new(
@@ -69,7 +76,7 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
         Sieve::open(),
         false,
     );
-    let mut census = read(&store, census).await?.census;
+    let mut census = read(&store, census, &telling.0).await?.census;
     let sort_in = dir.path().to_owned();
     let (census, compared, content_digest) = super::blocking(move || {
         let sides = Sides::of(census.collected(), &sort_in, None)?;
@@ -126,11 +133,31 @@ pub async fn inspect(store: Arc<dyn Store>) -> Result<Inspection> {
 
 /// Compares two stores, plainly and in full.
 pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verification> {
+    compare_watched(a, b, &Telling::nowhere()).await
+}
+
+/// The same, watched.
+pub async fn compare_watched(
+    a: Arc<dyn Store>,
+    b: Arc<dyn Store>,
+    telling: &Telling,
+) -> Result<Verification> {
+    telling.0.begin(Phase::Verify);
     there(&a).await?;
     there(&b).await?;
     let dir = scratch()?;
     let plain = || Census::plain(dir.path(), false);
-    let (left, right) = tokio::join!(read(&a, plain()), read(&b, plain()));
+    let ((left_told, left), (right_told, right)) = (Events::watched(), Events::watched());
+    let both = async {
+        tokio::join!(
+            read(&a, plain(), &left_told),
+            read(&b, plain(), &right_told)
+        )
+    };
+    let (left, right) = tokio::select! {
+        both = both => both,
+        () = telling.sum(Phase::Verify, [left, right]) => return Err(Error::internal("it is told without end")),
+    };
     let (left, right) = (left?, right?);
     let (counts, lost) = (
         right.counts,
@@ -162,6 +189,16 @@ pub async fn compare(a: Arc<dyn Store>, b: Arc<dyn Store>) -> Result<Verificatio
 
 /// Whether a target still holds what a run left in it.
 pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verification> {
+    verify_run_watched(run, target, &Telling::nowhere()).await
+}
+
+/// The same, watched.
+pub async fn verify_run_watched(
+    run: &RunFolder,
+    target: Arc<dyn Store>,
+    telling: &Telling,
+) -> Result<Verification> {
+    telling.0.begin(Phase::Verify);
     let path = run.dir.join("digests");
     if !path.exists() {
         return Err(Error::new(
@@ -172,7 +209,7 @@ pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verif
     }
     there(&target).await?;
     let dir = scratch()?;
-    let content = read(&target, Census::plain(dir.path(), false)).await?;
+    let content = read(&target, Census::plain(dir.path(), false), &telling.0).await?;
     let (counts, lost) = (content.counts, content.census.lost.clone());
     let joined = super::blocking(move || {
         join(
@@ -219,14 +256,15 @@ fn scratch() -> Result<tempfile::TempDir> {
 }
 
 /// Reads a store whole; from a copy if it is written to meanwhile.
-async fn read(store: &Arc<dyn Store>, census: Census) -> Result<Content> {
-    let told = (Events::nowhere(), Control::new(0));
+async fn read(store: &Arc<dyn Store>, census: Census, events: &Events) -> Result<Content> {
+    let control = Control::new(0);
+    let told = (events, &control);
     let again = census.anew();
     let mut snapshot = store.snapshot(Consistency::InPlace).await?;
-    match read_content(&mut *snapshot, census, Phase::Verify, (&told.0, &told.1)).await {
+    match read_content(&mut *snapshot, census, Phase::Verify, told).await {
         Err(e) if e.kind() == ErrorKind::Drifted => {
             let mut snapshot = store.snapshot(Consistency::Copy).await?;
-            read_content(&mut *snapshot, again, Phase::Verify, (&told.0, &told.1)).await
+            read_content(&mut *snapshot, again, Phase::Verify, told).await
         }
         read => read,
     }

@@ -35,13 +35,17 @@ mod sorted;
 mod state;
 pub mod step;
 mod survey;
+mod telling;
 mod verify;
 
-pub use backup::{BackupInfo, backup};
+pub use backup::{BackupInfo, backup, backup_watched};
 pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
 pub use home::{Home, RunFolder, RunStatus};
-pub use look::{Inspection, Oddity, compare, inspect, verify_run};
+pub use look::{
+    Inspection, Oddity, compare, compare_watched, inspect, inspect_watched, verify_run,
+    verify_run_watched,
+};
 pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
 };
@@ -49,6 +53,7 @@ pub use rate::Rate;
 pub use review::{Conflict, Review, Sample, Tally};
 pub use run::{Options, Stores, resume, rollback, start};
 pub use state::{PhaseState, Progress, RunState, Status};
+pub use telling::Telling;
 
 /// Runs blocking work off the async runtime.
 pub(crate) async fn blocking<T: Send + 'static>(

@@ -212,3 +212,29 @@ fn plain(text: &str) -> String {
     }
     out + rest
 }
+
+#[test]
+fn looking_shows_how_far_it_is() {
+    let sandbox = large();
+    sandbox
+        .run(&["migrate", "--from", "a.db", "--to", "b.db"])
+        .exits(0);
+    let cases: [(&[&str], &str); 5] = [
+        (&["inspect", "a.db"], "Reading"),
+        (&["verify"], "Verify"),
+        (&["verify", "a.db", "b.db"], "Reading"),
+        (&["diff", "a.db", "b.db", "--json"], "Reading"),
+        (&["backup", "a.db"], "Backup"),
+    ];
+    for (args, word) in cases {
+        let seen = Terminal::start(&sandbox, args, 60).ends(0);
+        let drawn = seen.split('\r').filter(|part| part.ends_with("\x1b[K"));
+        let lines: Vec<_> = drawn.map(plain).collect();
+        assert!(lines.iter().any(|line| line.contains(word)), "{seen:?}");
+        assert!(lines.iter().all(|l| l.chars().count() < 60), "{seen:?}");
+        // Nothing of it is left, and standard output is data only.
+        assert!(seen.contains("\r\x1b[K"), "{seen:?}");
+        let data = std::fs::read_to_string(sandbox.at("stdout")).unwrap();
+        assert!(!data.is_empty() && !data.contains('\r'), "{data}");
+    }
+}
