@@ -15,7 +15,8 @@
 //!
 //! A property whose name the store cannot hold, or whose name is `memferry`, stands
 //! under a free name; its type is then an object with `type` and the real name,
-//! `key`, or `key_base64` where JSON has no form for it.
+//! `key`, or `key_base64` where JSON has no form for it. Labels or a type that the
+//! store cannot hold stand beside the paths, under a name without `/`.
 //!
 //! NUL is left in text: where it cannot be held it is a loss by name. Nulls that
 //! count as absence (see [`crate::model::equal`]) are for the caller to leave out.
@@ -35,13 +36,24 @@ const NAN: u64 = f64::NAN.to_bits();
 /// The properties as a store with these capabilities can hold them; `None` if they
 /// fit as they are.
 pub fn encode(map: &Map, to: &Capabilities) -> Option<Map> {
-    let fits = |key: &Text, value: &Value| {
-        *key != *PROPERTY && text_fits(key, to) && value_fits(value, to)
-    };
-    if map.iter().all(|(key, value)| fits(key, value)) {
+    encode_apart(map, to, &|_| true, None)
+}
+
+/// The same for a store that does not take every name, with something to keep apart from
+/// the properties: a name without `/` and its value, plain JSON.
+pub fn encode_apart(
+    map: &Map,
+    to: &Capabilities,
+    takes: &dyn Fn(&Text) -> bool,
+    apart: Option<(Text, Value)>,
+) -> Option<Map> {
+    let name_fits = |key: &Text| *key != *PROPERTY && text_fits(key, to) && takes(key);
+    let fits = |key: &Text, value: &Value| name_fits(key) && value_fits(value, to);
+    if apart.is_none() && map.iter().all(|(key, value)| fits(key, value)) {
         return None;
     }
     let mut encoder = Encoder::default();
+    encoder.marks.extend(apart);
     let mut out = Vec::with_capacity(map.len() + 1);
     let mut names = Names::of(map);
     for (key, value) in map.iter() {
@@ -49,11 +61,11 @@ pub fn encode(map: &Map, to: &Capabilities) -> Option<Map> {
             out.push((key.clone(), value.clone()));
             continue;
         }
-        let keeps_name = *key != *PROPERTY && text_fits(key, to) && key.fits_json();
+        let keeps_name = name_fits(key) && key.fits_json();
         let name = if keeps_name {
             key.clone()
         } else {
-            names.free(key)
+            names.free(key, takes)
         };
         let path = child(&[], name.as_bytes());
         let at = encoder.marks.len();
@@ -76,14 +88,24 @@ pub fn encode(map: &Map, to: &Capabilities) -> Option<Map> {
 /// The properties as they were before [`encode`]; `None` if they were never encoded:
 /// a property `memferry` that does not fit the others is somebody else's.
 pub fn decode(map: &Map) -> Option<Map> {
+    match decode_apart(map)? {
+        (map, None) => Some(map),
+        (_, Some(_)) => None,
+    }
+}
+
+/// The same with what was kept apart.
+pub fn decode_apart(map: &Map) -> Option<(Map, Option<(Text, Value)>)> {
     let Some(Value::Text(text)) = map.get(PROPERTY) else {
         return None;
     };
     let Ok(Value::Map(marks)) = json::parse(text.as_bytes()) else {
         return None;
     };
-    let mut decoder = Decoder::of(marks)?;
-    if decoder.marks.is_empty() {
+    let is_path = |(key, _): &(Text, Value)| key.as_bytes().first() == Some(&b'/');
+    let (marks, mut apart): (Vec<_>, Vec<_>) = marks.into_iter().partition(is_path);
+    let mut decoder = Decoder::of(Map::from_pairs(marks))?;
+    if apart.len() > 1 || decoder.marks.is_empty() && apart.is_empty() {
         return None;
     }
     let mut out = Vec::with_capacity(map.len());
@@ -99,7 +121,7 @@ pub fn decode(map: &Map) -> Option<Map> {
     }
     let count = out.len();
     let out = Map::from_pairs(out);
-    (decoder.marks.is_empty() && out.len() == count).then_some(out)
+    (decoder.marks.is_empty() && out.len() == count).then(|| (out, apart.pop()))
 }
 
 /// Whether a store can hold a value as it is. NUL aside.
@@ -178,8 +200,15 @@ impl Names {
         Self(taken)
     }
 
-    fn free(&mut self, key: &Text) -> Text {
+    fn free(&mut self, key: &Text, takes: &dyn Fn(&Text) -> bool) -> Text {
         let mut name = key.to_lossy().into_owned();
+        if !takes(&Text::from(name.as_str())) {
+            name = name
+                .chars()
+                .filter(|c| c.is_alphanumeric())
+                .take(100)
+                .collect();
+        }
         loop {
             name.push('_');
             let text = Text::from(name.as_str());
@@ -234,7 +263,9 @@ impl Encoder {
                         let path = child(path, key.as_bytes());
                         return (key.clone(), self.part(item, None, &path));
                     }
-                    let name = names.get_or_insert_with(|| Names::of(map)).free(key);
+                    let name = names
+                        .get_or_insert_with(|| Names::of(map))
+                        .free(key, &|_| true);
                     let path = child(path, name.as_bytes());
                     (name, self.part(item, Some(key), &path))
                 });

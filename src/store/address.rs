@@ -242,6 +242,12 @@ impl fmt::Display for Address {
                 if !get("name").is_empty() {
                     write!(f, "/{}", encode_percent(get("name")))?;
                 }
+                let said = ["scheme", "user", "host", "port", "name"];
+                let rest = self.public().filter(|(name, _)| !said.contains(name));
+                for (at, (name, value)) in rest.enumerate() {
+                    let mark = if at == 0 { '?' } else { '&' };
+                    write!(f, "{mark}{name}={}", encode_percent(value))?;
+                }
                 Ok(())
             }
         }

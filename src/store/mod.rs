@@ -9,6 +9,7 @@ mod address;
 pub mod archive;
 mod capabilities;
 mod descriptor;
+pub mod falkordb;
 pub mod json;
 pub mod layer;
 pub mod markdown;

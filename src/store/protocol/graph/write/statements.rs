@@ -1,0 +1,290 @@
+//! The texts that change a graph: rows in the parameter header, one plan for all of a
+//! shape in the body. Nodes are made with their properties in the pattern, whose cost
+//! does not grow with the graph; edges get theirs by SET, which is cheaper for them.
+
+use super::super::record::Stored;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Map, Text, Value};
+use crate::store::protocol::cypher::{self, Unsayable};
+use std::collections::BTreeMap;
+
+/// Rows of one query at most.
+const MOST_ROWS: usize = 2_000;
+
+/// Bytes of one query at which no further row is added.
+const MOST_BYTES: usize = 4 << 20;
+
+/// Properties in the pattern of one query at most; rows with others go apart.
+const MOST_KEYS: usize = 256;
+
+/// A query, and which of the rows given each of its rows is.
+pub(super) struct Statement {
+    pub(super) text: Vec<u8>,
+    pub(super) rows: Vec<usize>,
+}
+
+fn unsayable(what: Unsayable) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("a graph server holds no {}", what.0),
+    )
+}
+
+/// Rows of a parameter header, closed where they become many.
+struct Rows {
+    head: &'static [u8],
+    text: Vec<u8>,
+    rows: Vec<usize>,
+}
+
+impl Rows {
+    fn new() -> Self {
+        let head = b"CYPHER rows=[";
+        Self {
+            head,
+            text: head.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        if !self.rows.is_empty() {
+            self.text.push(b',');
+        }
+        self.rows.push(row);
+        write(&mut self.text)
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= MOST_ROWS || self.text.len() >= MOST_BYTES
+    }
+
+    fn close(&mut self, body: &[u8], to: &mut Vec<Statement>) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let mut text = std::mem::replace(&mut self.text, self.head.to_vec());
+        text.extend_from_slice(b"] UNWIND $rows AS r ");
+        text.extend_from_slice(body);
+        to.push(Statement {
+            text,
+            rows: std::mem::take(&mut self.rows),
+        });
+    }
+}
+
+fn value(out: &mut Vec<u8>, value: &Value) -> Result<()> {
+    cypher::write_value(out, value).map_err(unsayable)
+}
+
+fn map(out: &mut Vec<u8>, map: &Map) -> Result<()> {
+    cypher::write_map(out, map).map_err(unsayable)
+}
+
+fn labels(out: &mut Vec<u8>, labels: &[Text]) {
+    for label in labels {
+        out.push(b':');
+        cypher::write_name(out, label);
+    }
+}
+
+/// Makes nodes; each row of the answer is the id of one, in order.
+pub(super) fn create_nodes(nodes: &[(usize, &Stored)]) -> Result<Vec<Statement>> {
+    let mut groups: BTreeMap<&[Text], Vec<(usize, &Stored)>> = BTreeMap::new();
+    for (row, node) in nodes {
+        groups.entry(&node.names).or_default().push((*row, node));
+    }
+    let mut out = Vec::new();
+    for (names, group) in groups {
+        for part in parts(&group) {
+            create_alike(names, part, &mut out)?;
+        }
+    }
+    Ok(out)
+}
+
+/// Stretches whose properties together are not too many for a pattern.
+fn parts<'a, 'b>(group: &'a [(usize, &'b Stored)]) -> Vec<&'a [(usize, &'b Stored)]> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    let mut keys = std::collections::HashSet::new();
+    for (at, (_, node)) in group.iter().enumerate() {
+        let before = keys.len();
+        keys.extend(node.properties.iter().map(|(key, _)| key));
+        let grown = keys.len() > MOST_KEYS && before > 0 && keys.len() > before;
+        if grown || at - start >= MOST_ROWS {
+            parts.push(&group[start..at]);
+            start = at;
+            keys = node.properties.iter().map(|(key, _)| key).collect();
+        }
+    }
+    parts.push(&group[start..]);
+    parts
+}
+
+fn create_alike(names: &[Text], nodes: &[(usize, &Stored)], to: &mut Vec<Statement>) -> Result<()> {
+    let mut keys: Vec<&Text> = nodes
+        .iter()
+        .flat_map(|(_, node)| node.properties.iter().map(|(key, _)| key))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut body = b"CREATE (n".to_vec();
+    labels(&mut body, names);
+    body.extend_from_slice(b" {");
+    for (at, key) in keys.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        cypher::write_name(&mut body, key);
+        body.extend_from_slice(format!(":r[{at}]").as_bytes());
+    }
+    body.extend_from_slice(b"}) RETURN ID(n)");
+    let mut rows = Rows::new();
+    for (row, node) in nodes {
+        let mut sorted: Vec<(&Text, &Value)> = node.properties.iter().collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        rows.add(*row, |out| {
+            out.push(b'[');
+            let mut own = sorted.into_iter().peekable();
+            for (at, key) in keys.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                match own.next_if(|(k, _)| k == key) {
+                    Some((_, v)) => value(out, v)?,
+                    None => out.extend_from_slice(b"null"),
+                }
+            }
+            out.push(b']');
+            Ok(())
+        })?;
+        if rows.is_full() {
+            rows.close(&body, to);
+        }
+    }
+    rows.close(&body, to);
+    Ok(())
+}
+
+/// An edge to be made: its row, its ends, itself.
+pub(super) type NewEdge<'a> = (usize, u64, u64, &'a Stored);
+
+/// Makes edges.
+pub(super) fn create_edges(edges: &[NewEdge<'_>]) -> Result<Vec<Statement>> {
+    let mut groups: BTreeMap<&[Text], Vec<&NewEdge<'_>>> = BTreeMap::new();
+    for edge in edges {
+        groups.entry(&edge.3.names).or_default().push(edge);
+    }
+    let mut out = Vec::new();
+    for (names, group) in groups {
+        let mut body =
+            b"MATCH (a) WHERE ID(a)=r[0] MATCH (b) WHERE ID(b)=r[1] CREATE (a)-[e".to_vec();
+        labels(&mut body, names);
+        body.extend_from_slice(b"]->(b) SET e=r[2]");
+        let mut rows = Rows::new();
+        for (row, from, to, edge) in group {
+            rows.add(*row, |out| {
+                out.extend_from_slice(format!("[{from},{to},").as_bytes());
+                map(out, &edge.properties)?;
+                out.push(b']');
+                Ok(())
+            })?;
+            if rows.is_full() {
+                rows.close(&body, &mut out);
+            }
+        }
+        rows.close(&body, &mut out);
+    }
+    Ok(out)
+}
+
+/// Gives nodes other properties.
+pub(super) fn change_nodes(nodes: &[(u64, &Stored)]) -> Result<Vec<Statement>> {
+    let mut out = Vec::new();
+    let mut rows = Rows::new();
+    let body = b"MATCH (n) WHERE ID(n)=r[0] SET n=r[1]";
+    for (at, (id, node)) in nodes.iter().enumerate() {
+        rows.add(at, |out| {
+            out.extend_from_slice(format!("[{id},").as_bytes());
+            map(out, &node.properties)?;
+            out.push(b']');
+            Ok(())
+        })?;
+        if rows.is_full() {
+            rows.close(body, &mut out);
+        }
+    }
+    rows.close(body, &mut out);
+    Ok(out)
+}
+
+/// Gives a node other labels.
+pub(super) fn relabel(id: u64, gone: &[Text], come: &[Text]) -> Vec<Statement> {
+    let mut out = Vec::new();
+    for (word, names) in [("REMOVE", gone), ("SET", come)] {
+        if names.is_empty() {
+            continue;
+        }
+        let mut text = format!("CYPHER i={id} MATCH (n) WHERE ID(n)=$i {word} n").into_bytes();
+        labels(&mut text, names);
+        out.push(Statement {
+            text,
+            rows: Vec::new(),
+        });
+    }
+    out
+}
+
+/// Gives edges other properties: source, id, the edge.
+pub(super) fn change_edges(edges: &[(u64, u64, &Stored)]) -> Result<Vec<Statement>> {
+    let mut out = Vec::new();
+    let mut rows = Rows::new();
+    let body = b"MATCH (a)-[e]->() WHERE ID(a)=r[0] AND ID(e)=r[1] SET e=r[2]";
+    for (at, (from, id, edge)) in edges.iter().enumerate() {
+        rows.add(at, |out| {
+            out.extend_from_slice(format!("[{from},{id},").as_bytes());
+            map(out, &edge.properties)?;
+            out.push(b']');
+            Ok(())
+        })?;
+        if rows.is_full() {
+            rows.close(body, &mut out);
+        }
+    }
+    rows.close(body, &mut out);
+    Ok(out)
+}
+
+/// Removes nodes.
+pub(super) fn remove_nodes(ids: &[u64]) -> Vec<Statement> {
+    let mut out = Vec::new();
+    for part in ids.chunks(MOST_ROWS) {
+        let list: Vec<String> = part.iter().map(u64::to_string).collect();
+        let text = format!(
+            "CYPHER rows=[{}] UNWIND $rows AS r MATCH (n) WHERE ID(n)=r DELETE n",
+            list.join(",")
+        );
+        out.push(Statement {
+            text: text.into_bytes(),
+            rows: Vec::new(),
+        });
+    }
+    out
+}
+
+/// Removes edges: source and id.
+pub(super) fn remove_edges(edges: &[(u64, u64)]) -> Vec<Statement> {
+    let mut out = Vec::new();
+    for part in edges.chunks(MOST_ROWS) {
+        let list: Vec<String> = part.iter().map(|(a, e)| format!("[{a},{e}]")).collect();
+        let text = format!(
+            "CYPHER rows=[{}] UNWIND $rows AS r MATCH (a)-[e]->() WHERE ID(a)=r[0] AND ID(e)=r[1] DELETE e",
+            list.join(",")
+        );
+        out.push(Statement {
+            text: text.into_bytes(),
+            rows: Vec::new(),
+        });
+    }
+    out
+}
