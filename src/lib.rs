@@ -5,6 +5,7 @@
 //! - [`store`]: what it moves between.
 //! - [`mapping`]: foreign shapes to memories.
 //! - [`cli`]: the command line.
+//! - [`tui`]: the wizard.
 //! - [`config`]: defaults, saved stores, secrets, paths.
 //! - [`error`]: the one error type.
 
@@ -18,3 +19,4 @@ pub mod mapping;
 pub mod model;
 pub mod report;
 pub mod store;
+pub mod tui;

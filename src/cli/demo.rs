@@ -14,7 +14,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 /// A store as memorygraph writes it.
-const SAMPLE: &[u8] = include_bytes!("../../assets/sample.db");
+pub const SAMPLE: &[u8] = include_bytes!("../../assets/sample.db");
 
 /// Runs the command.
 pub async fn run(args: &Demo, context: &Context<'_>) -> Result<Code> {

@@ -26,9 +26,12 @@ mod schema;
 mod stores;
 mod switch;
 mod verify;
+mod wizard;
 
 pub use args::Cli;
 pub use context::Context;
+pub use demo::SAMPLE;
+pub use migrate::write_new;
 pub use output::Output;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -94,8 +97,16 @@ pub fn main() -> Code {
 
 fn run(cli: Cli, output: &Output) -> Result<Code> {
     let Some(command) = cli.command else {
-        output.data(&Cli::command().render_help().to_string());
-        return Ok(Code::REFUSED);
+        return match wizard::way(&cli.wizard) {
+            wizard::Way::None => {
+                output.data(&Cli::command().render_help().to_string());
+                Ok(Code::REFUSED)
+            }
+            way => {
+                let context = Context::new(&cli.files, output)?;
+                with_threads(wizard::run(way, &cli.wizard, &context))
+            }
+        };
     };
     match command {
         Command::Completions(args) => return completions::run(&args, output),
@@ -104,11 +115,22 @@ fn run(cli: Cli, output: &Output) -> Result<Code> {
         _ => {}
     }
     let context = Context::new(&cli.files, output)?;
+    let wizard = cli.wizard;
+    with_threads(async {
+        match command {
+            Command::Watch(args) => wizard::watch(&args, &wizard, &context).await,
+            Command::Replay(args) => wizard::replay(&args, &wizard, &context).await,
+            command => dispatch(command, &context).await,
+        }
+    })
+}
+
+fn with_threads(work: impl Future<Output = Result<Code>>) -> Result<Code> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::new(ErrorKind::Io, "cannot start threads").because(e))?;
-    let code = runtime.block_on(dispatch(command, &context));
+    let code = runtime.block_on(work);
     // A thread that waits for the disk or a person must not keep the program alive.
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));
     code

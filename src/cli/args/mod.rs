@@ -28,6 +28,9 @@ pub struct Cli {
     /// Where files are.
     #[command(flatten)]
     pub files: Files,
+    /// How the wizard looks.
+    #[command(flatten)]
+    pub wizard: WizardArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -57,6 +60,24 @@ pub struct Files {
         value_hint = ValueHint::AnyPath
     )]
     pub config: Option<PathBuf>,
+}
+
+/// How the wizard looks.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The wizard, which opens without a command")]
+pub struct WizardArgs {
+    /// Ask and answer in plain lines, for screen readers and simple terminals
+    #[arg(long)]
+    pub plain: bool,
+    /// Theme: default, light, high-contrast, monochrome, or one of your own
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Only ASCII characters
+    #[arg(long)]
+    pub ascii: bool,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub no_mouse: bool,
 }
 
 /// Data as one JSON document.
@@ -97,6 +118,10 @@ pub enum Command {
     Runs(Runs),
     /// Show the report of a run
     Report(Report),
+    /// Watch a run that another process carries out
+    Watch(Follow),
+    /// Watch a past run again
+    Replay(Follow),
     /// Write the memories of a store to a file
     Export(Export),
     /// Read the memories of a file into a store
@@ -157,6 +182,13 @@ pub struct RunPlan {
     /// What is shown.
     #[command(flatten)]
     pub drive: Drive,
+}
+
+/// `watch` and `replay`.
+#[derive(Args, Debug)]
+pub struct Follow {
+    /// Name of the run or the start of it; without it, the latest that fits
+    pub run: Option<String>,
 }
 
 /// `resume`.

@@ -1,0 +1,145 @@
+//! The stores to choose from: what is on this machine, saved profiles, the sample, and
+//! every kind of store, with a form made from its settings.
+
+use super::{Choice, end};
+use crate::config::{Side, process_env};
+use crate::store::{Address, Descriptor, Shape, registry};
+use crate::tui::app::App;
+use crate::tui::msg::PlaceState;
+use crate::tui::screens::home;
+use crate::tui::widgets::form::{Field, Form};
+use std::path::{Path, PathBuf};
+
+/// Where the sample store is written to.
+pub fn sample_path(app: &App) -> PathBuf {
+    app.setup.paths.state_dir.join("sample").join("sample.db")
+}
+
+/// The form of a kind of store.
+pub fn form_of(descriptor: &'static Descriptor, preset: Option<&Address>) -> Form {
+    let fields = descriptor.settings.iter().map(|setting| {
+        let mut field = Field::of_setting(setting, &process_env);
+        let value = preset.and_then(|a| a.get(setting.name));
+        if let Some(value) = value.filter(|_| !setting.secret) {
+            field.text.set(value);
+        }
+        field
+    });
+    Form::new(fields.collect())
+}
+
+pub(super) fn choices(app: &App, side: Side) -> Vec<Choice> {
+    let mut all: Vec<Choice> = Vec::new();
+    let fits = |d: &Descriptor| match side {
+        Side::From => d.source,
+        Side::To => d.target,
+    };
+    let mut push = |label: String, detail: String, address: &Address, sample: bool| {
+        let descriptor = address.descriptor();
+        let known = all.iter().any(|c| c.preset.as_ref() == Some(address));
+        if fits(descriptor) && !known {
+            all.push(Choice {
+                label,
+                detail,
+                descriptor,
+                preset: Some(address.clone()),
+                sample,
+                form: form_of(descriptor, Some(address)),
+            });
+        }
+    };
+    for place in app.home.places.iter().flatten() {
+        let there = match &place.state {
+            PlaceState::Known(d) => d.exists,
+            PlaceState::Looking | PlaceState::Failed(_) => true,
+            PlaceState::Unsupported => false,
+        };
+        if let Some(address) = place.address.as_ref().filter(|_| there) {
+            let name = place.told_by.strip_prefix("profile ");
+            let short = home::short(&place.place).to_owned();
+            let label = name.map_or(short, str::to_owned);
+            push(label, home::home_short(&place.place), address, false);
+        }
+    }
+    for (name, profile) in &app.setup.config.profiles {
+        push(
+            name.clone(),
+            profile.address.to_string(),
+            &profile.address,
+            false,
+        );
+    }
+    if side == Side::From
+        && let Ok(address) = Address::parse(&sample_path(app).display().to_string())
+    {
+        push(
+            "sample".into(),
+            "built in, to try memferry with".into(),
+            &address,
+            true,
+        );
+    }
+    let kinds = registry::STORES.iter().filter(|d| fits(d));
+    all.extend(kinds.map(|d| Choice {
+        label: d.title.to_owned(),
+        detail: d.summary.to_owned(),
+        descriptor: d,
+        preset: None,
+        sample: false,
+        form: form_of(d, None),
+    }));
+    all
+}
+
+/// A new file beside where one is, for every kind that is a file.
+pub(super) fn propose(app: &mut App) {
+    let folder = app.setup.folder.clone();
+    let source = app.source.found().map(|p| p.address.path());
+    let stem = source.as_deref().and_then(Path::file_stem);
+    let stem = stem
+        .and_then(|s| s.to_str())
+        .unwrap_or("memories")
+        .to_owned();
+    for choice in app.target.choices.iter_mut().filter(|c| c.preset.is_none()) {
+        let ending = choice.descriptor.extensions.first();
+        if choice.descriptor.shape != Shape::File {
+            continue;
+        }
+        let ending = ending.map(|e| format!(".{e}")).unwrap_or_default();
+        let name = |n: usize| match n {
+            0 => format!("{stem}-moved{ending}"),
+            n => format!("{stem}-moved-{}{ending}", n + 1),
+        };
+        let free = (0..1_000)
+            .map(|n| folder.join(name(n)))
+            .find(|p| !p.exists());
+        if let Some(path) = free.as_deref().and_then(Path::to_str)
+            && let Some(field) = choice.form.field("path")
+        {
+            field.text.set(path);
+        }
+    }
+}
+
+/// A store made by a person in the form of its kind, proposed as a new one: for tests.
+pub fn choose_kind(app: &mut App, side: Side, kind: &'static Descriptor) {
+    let at = end(app, side)
+        .choices
+        .iter()
+        .position(|c| c.preset.is_none() && c.descriptor == kind);
+    let pick = end(app, side);
+    match at {
+        Some(at) => pick.list.at = at,
+        None => {
+            pick.choices.push(Choice {
+                label: kind.title.to_owned(),
+                detail: kind.summary.to_owned(),
+                descriptor: kind,
+                preset: None,
+                sample: false,
+                form: form_of(kind, None),
+            });
+            pick.list.at = pick.choices.len() - 1;
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! Can I trust it, and if not, what exactly differs? The report of a run, or of a
+//! comparison: the outcome, every check with its evidence, every difference.
+
+use crate::report::inert::Marks;
+use crate::report::{self, Outcome, Report, Verdict, Verification, html, json, markdown, words};
+use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::browser::Browser;
+use crate::tui::dialog::{Dialog, Then};
+use crate::tui::msg::Effect;
+use crate::tui::pen::{BAD, GOOD, Pen, Sign, WARN};
+use crate::tui::screens::{Screen, home, runs};
+use crate::tui::theme::Role;
+use crate::tui::widgets::list::{List, Move};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::layout::Rect;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is shown.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A run.
+    Run(Box<Report>),
+    /// Two stores, compared; or a target and what a run left in it.
+    Comparison(String, String, Box<Verification>),
+}
+
+/// Its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// What was done and proven.
+    Summary,
+    /// Every check.
+    Checks,
+    /// Every difference.
+    Differences,
+}
+
+/// What it knows.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// What is shown.
+    pub subject: Subject,
+    /// Its differences.
+    pub browser: Browser,
+    /// The page in sight.
+    pub page: Page,
+    scroll: List,
+}
+
+/// The sign and role of an outcome.
+pub fn sign(outcome: Outcome) -> (Sign, Role) {
+    match outcome {
+        Outcome::Done | Outcome::DryRun => (GOOD, Role::Good),
+        Outcome::Differences | Outcome::RolledBack | Outcome::Interrupted => (WARN, Role::Warn),
+        Outcome::Refused | Outcome::Failed => (BAD, Role::Bad),
+    }
+}
+
+/// What the head of the screen says.
+pub fn title(app: &App) -> String {
+    match app.report.as_ref().map(|r| &r.subject) {
+        Some(Subject::Run(report)) => format!("Report of run {}", report.run),
+        Some(Subject::Comparison(..)) => "Comparison".to_owned(),
+        None => "Report".to_owned(),
+    }
+}
+
+/// Opens the report of a run.
+pub fn open(app: &mut App, report: Report) {
+    let differences = report.verification.as_ref().map(|v| v.differences.clone());
+    show(
+        app,
+        Subject::Run(Box::new(report)),
+        differences.unwrap_or_default(),
+    );
+}
+
+/// Opens a comparison.
+pub fn open_comparison(app: &mut App, a: String, b: String, verification: Verification) {
+    let differences = verification.differences.clone();
+    let subject = Subject::Comparison(a, b, Box::new(verification));
+    show(app, subject, differences);
+}
+
+fn show(app: &mut App, subject: Subject, differences: Vec<report::Difference>) {
+    let page = match differences.is_empty() {
+        true => Page::Summary,
+        false => Page::Differences,
+    };
+    app.report = Some(State {
+        subject,
+        browser: Browser::new(Arc::new(differences)),
+        page,
+        scroll: List::default(),
+    });
+    app.go(Screen::Report);
+}
+
+impl State {
+    fn verification(&self) -> Option<&Verification> {
+        match &self.subject {
+            Subject::Run(report) => report.verification.as_ref(),
+            Subject::Comparison(_, _, verification) => Some(verification),
+        }
+    }
+
+    fn pages(&self) -> &'static [Page] {
+        match self.subject {
+            Subject::Run(_) => &[Page::Summary, Page::Checks, Page::Differences],
+            Subject::Comparison(..) => &[Page::Summary, Page::Differences],
+        }
+    }
+}
+
+/// What can be done.
+pub fn actions(app: &App) -> Vec<Action> {
+    use Action::*;
+    let Some(state) = &app.report else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    if state.page == Page::Differences {
+        all.extend(state.browser.actions());
+    }
+    if state.browser.is_open() {
+        return all;
+    }
+    all.extend([Left, Right]);
+    if let Subject::Run(report) = &state.subject {
+        all.push(SaveReport);
+        if runs::can_roll_back(report) {
+            all.push(RollBack);
+        }
+        if report.verification.is_some() {
+            all.push(Verify);
+        }
+    }
+    all.extend([Up, Down, PageUp, PageDown, First, Last]);
+    all
+}
+
+/// Does it.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    let Some(state) = &mut app.report else {
+        app.back();
+        return Vec::new();
+    };
+    if state.page == Page::Differences
+        && let Some(effects) = state.browser.act(action)
+    {
+        return effects;
+    }
+    if let Some(way) = Move::of(action) {
+        state.scroll.go(way, 10_000);
+        return Vec::new();
+    }
+    match action {
+        Action::Left | Action::Right => {
+            let pages = state.pages();
+            let at = pages.iter().position(|p| *p == state.page).unwrap_or(0);
+            let next = match action {
+                Action::Left => at.saturating_sub(1),
+                _ => (at + 1).min(pages.len() - 1),
+            };
+            state.page = pages[next];
+            state.scroll = List::default();
+            Vec::new()
+        }
+        Action::SaveReport => {
+            if let Subject::Run(report) = &state.subject {
+                let name = format!("memferry-{}.html", report.run);
+                let proposal = app.setup.folder.join(name).display().to_string();
+                app.dialog = Some(Dialog::ask(
+                    "Save the report",
+                    "To which new file? Its ending tells the format: .json, .md or .html.",
+                    &proposal,
+                    Then::SaveReport,
+                ));
+            }
+            Vec::new()
+        }
+        Action::RollBack => match &state.subject {
+            Subject::Run(report) => {
+                let report = report.clone();
+                runs::ask_roll_back_of(app, &report.run, &report.target.address)
+            }
+            Subject::Comparison(..) => Vec::new(),
+        },
+        Action::Verify => match &state.subject {
+            Subject::Run(report) => {
+                let home = crate::engine::Home::new(&app.setup.paths.state_dir);
+                let found = home.run(&report.run);
+                let names = (
+                    format!("what run {} left", report.run),
+                    report.target.address.clone(),
+                );
+                match found {
+                    Ok(folder) => {
+                        app.diff.names = names;
+                        app.diff.asking = true;
+                        app.say("Reading the target again.");
+                        vec![Effect::VerifyRun(folder)]
+                    }
+                    Err(error) => {
+                        app.complain(error.to_string());
+                        Vec::new()
+                    }
+                }
+            }
+            Subject::Comparison(..) => Vec::new(),
+        },
+        Action::Back => {
+            if app.before.last() == Some(&Screen::Run) {
+                return app.go_home();
+            }
+            app.back();
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Saves the report there.
+pub fn save(app: &mut App, path: &str) -> Vec<Effect> {
+    let Some(Subject::Run(report)) = app.report.as_ref().map(|r| &r.subject) else {
+        return Vec::new();
+    };
+    let path = PathBuf::from(crate::config::expand_home(
+        path,
+        &crate::config::process_env,
+    ));
+    let ending = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
+    // By the ending, in small letters; the words stand apart from kinds of stores.
+    let text = match ending.to_ascii_lowercase().as_str() {
+        "html" | "htm" => Ok(html::render(report)),
+        "md" => Ok(markdown::render(report)),
+        "txt" => Ok(report::text::render(report, &report::text::Look::default())),
+        _ if ending.eq_ignore_ascii_case(JSON) => json::render(report),
+        _ => {
+            app.complain("The ending tells the format: .json, .md, .html or .txt.");
+            return Vec::new();
+        }
+    };
+    match text {
+        Ok(text) => vec![Effect::Save(path, text.into_bytes())],
+        Err(error) => {
+            app.complain(error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+const JSON: &str = concat!("js", "on");
+
+/// A key for the search.
+pub fn typed(app: &mut App, event: KeyEvent) -> Option<Vec<Effect>> {
+    let browser = &mut app.report.as_mut()?.browser;
+    if event.code == KeyCode::Enter {
+        browser.searching = false;
+        return Some(Vec::new());
+    }
+    if browser.search.key(event)? {
+        browser.refilter();
+    }
+    Some(Vec::new())
+}
+
+/// A paste into the search.
+pub fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
+    if let Some(state) = app.report.as_mut().filter(|r| r.browser.searching) {
+        state.browser.search.paste(text);
+        state.browser.refilter();
+    }
+    Vec::new()
+}
+
+/// Draws it.
+pub fn view(app: &App, pen: &mut Pen, area: Rect) {
+    let Some(state) = &app.report else {
+        return;
+    };
+    let (summary, (mark, role)) = match &state.subject {
+        Subject::Run(report) => (report.summary.clone(), sign(report.outcome)),
+        Subject::Comparison(_, _, v) => (
+            report::compared(v),
+            if v.identical() {
+                (GOOD, Role::Good)
+            } else {
+                (WARN, Role::Warn)
+            },
+        ),
+    };
+    let mut y = area.y;
+    pen.sign(area.x, y, mark, role);
+    let most = if area.height >= 16 { 3 } else { 2 };
+    y += pen.wrapped(
+        Rect::new(area.x + 2, y, area.width - 2, most),
+        &summary,
+        role,
+    );
+    let about = match &state.subject {
+        Subject::Run(r) => format!(
+            "{} to {}, {}",
+            home::short(&r.source.address),
+            home::short(&r.target.address),
+            words::duration((r.ended_at - r.started_at).max(0) as u64)
+        ),
+        Subject::Comparison(a, b, _) => format!("{a} and {b}"),
+    };
+    pen.text(area.x + 2, y, area.width - 2, &about, Role::Dim);
+    y += 1;
+    kinds(
+        pen,
+        Rect::new(area.x, y, area.width, 1),
+        state.verification(),
+    );
+    y += 1;
+    tabs(pen, Rect::new(area.x, y, area.width, 1), state);
+    y += 1;
+    pen.rule(area.x, y, area.width);
+    y += 1;
+    let body = Rect::new(area.x, y, area.width, area.bottom().saturating_sub(y));
+    match state.page {
+        Page::Differences => state.browser.view(pen, body),
+        Page::Checks => checks(pen, body, state),
+        Page::Summary => summary_page(app, pen, body, state),
+    }
+}
+
+/// `= same 14,188   * differs 1   - only in target 521`.
+fn kinds(pen: &mut Pen, at: Rect, verification: Option<&Verification>) {
+    let Some(v) = verification else {
+        pen.text(
+            at.x + 2,
+            at.y,
+            at.width - 2,
+            "Nothing was verified.",
+            Role::Dim,
+        );
+        return;
+    };
+    if v.level == "none" {
+        pen.text(
+            at.x + 2,
+            at.y,
+            at.width - 2,
+            "Nothing was read back.",
+            Role::Warn,
+        );
+        return;
+    }
+    let mut x = at.x + 2;
+    for (sign, name, n, bad) in [
+        ("=", "same", v.same.total(), false),
+        ("*", "differ", v.differ.total(), true),
+        ("-", "only in target", v.only_in_target.total(), true),
+        ("+", "only in source", v.only_in_source.total(), true),
+        ("!", "unreadable", v.unreadable.total(), true),
+    ] {
+        if bad && n == 0 && at.width < 90 {
+            continue;
+        }
+        let role = match (bad, n) {
+            (false, _) => Role::Good,
+            (true, 0) => Role::Dim,
+            (true, _) => Role::Bad,
+        };
+        let text = format!("{sign} {name} {}", words::number(n));
+        x += pen.text(x, at.y, at.right().saturating_sub(x), &text, role) + 2;
+    }
+    if v.identical() && at.width < 90 {
+        pen.text(
+            x,
+            at.y,
+            at.right().saturating_sub(x),
+            "nothing differs",
+            Role::Good,
+        );
+    }
+}
+
+fn tabs(pen: &mut Pen, at: Rect, state: &State) {
+    let mut x = at.x;
+    for page in state.pages() {
+        let name = match page {
+            Page::Summary => "Summary".to_owned(),
+            Page::Checks => "Checks".to_owned(),
+            Page::Differences => {
+                format!(
+                    "Differences ({})",
+                    words::number(state.browser.len() as u64)
+                )
+            }
+        };
+        let role = if *page == state.page {
+            Role::Selected
+        } else {
+            Role::Dim
+        };
+        let text = format!(" {name} ");
+        if *page == state.page {
+            let wide = text.chars().count() as u16;
+            pen.fill(Rect::new(x, at.y, wide, 1), Role::Selected);
+        }
+        x += pen.raw(x, at.y, at.right().saturating_sub(x), &text, role) + 1;
+    }
+}
+
+/// Its sign if it begins something, its text, how it is drawn.
+type Line = (Option<(Sign, Role)>, String, Role);
+
+fn checks(pen: &mut Pen, area: Rect, state: &State) {
+    let Subject::Run(report) = &state.subject else {
+        return;
+    };
+    let mut lines: Vec<Line> = Vec::new();
+    for check in &report.checks {
+        let mark = match check.verdict {
+            Verdict::Pass => (GOOD, Role::Good),
+            Verdict::Warn => (WARN, Role::Warn),
+            Verdict::Fail => (BAD, Role::Bad),
+        };
+        lines.push((Some(mark), check.title.clone(), Role::Text));
+        let width = usize::from(area.width.saturating_sub(5));
+        let mut more = |text: &str, role| {
+            for line in report::inert::wrap(text, width, 4, Marks::Unicode) {
+                lines.push((None, line, role));
+            }
+        };
+        more(&check.evidence, Role::Dim);
+        if let Some(remedy) = check.remedy.as_ref().filter(|r| !r.is_empty()) {
+            more(remedy, Role::Dim);
+        }
+        for example in check.examples.iter().take(3) {
+            more(&format!("for example {example}"), Role::Dim);
+        }
+    }
+    scrolled(pen, area, state, lines.len(), |pen, i, y| {
+        let (mark, text, role) = &lines[i];
+        if let Some((sign, role)) = mark {
+            pen.sign(area.x, y, *sign, *role);
+        }
+        let indent = if mark.is_some() { 2 } else { 4 };
+        match mark {
+            Some(_) => pen.text(area.x + indent, y, area.width - indent, text, *role),
+            None => pen.raw(area.x + indent, y, area.width - indent, text, *role),
+        };
+    });
+}
+
+/// The report as the command line prints it, without its first lines.
+fn summary_page(app: &App, pen: &mut Pen, area: Rect, state: &State) {
+    let look = report::text::Look {
+        marks: app.setup.look.marks,
+        colour: false,
+        columns: usize::from(area.width.saturating_sub(1)).max(40),
+        verbose: false,
+        next: true,
+    };
+    let text = match &state.subject {
+        Subject::Run(report) => report::text::render(report, &look),
+        Subject::Comparison(a, b, v) => report::text::verification(v, a, b, &look),
+    };
+    let lines: Vec<&str> = text
+        .lines()
+        .skip(1)
+        .skip_while(|l| l.trim().is_empty())
+        .collect();
+    scrolled(pen, area, state, lines.len(), |pen, i, y| {
+        let line = lines[i];
+        let heading = !line.starts_with(' ') && !line.is_empty() && line.len() < 30;
+        let role = if heading { Role::Title } else { Role::Text };
+        pen.raw(area.x, y, area.width, line, role);
+    });
+}
+
+fn scrolled(
+    pen: &mut Pen,
+    area: Rect,
+    state: &State,
+    len: usize,
+    mut line: impl FnMut(&mut Pen, usize, u16),
+) {
+    let rows = usize::from(area.height);
+    let most = len.saturating_sub(rows);
+    state.scroll.window(len.max(1), rows.max(1));
+    let top = state.scroll.at.min(most);
+    for (row, i) in (top..len.min(top + rows)).enumerate() {
+        line(pen, i, area.y + row as u16);
+    }
+    if top < most {
+        let below = crate::tui::pen::BELOW;
+        pen.sign(area.right() - 1, area.bottom() - 1, below, Role::Dim);
+    }
+}

@@ -1,0 +1,439 @@
+//! Is this really what I want? Source and target side by side, what would be added,
+//! changed and left alone, the command line that does the same. What exists is
+//! overwritten only after the target's name was typed.
+
+use crate::engine::{Command, OnConflict, Plan, Review, Sample, Verify};
+use crate::report::words::{self, Nodes, shell};
+use crate::report::{Difference, Mark};
+use crate::store::{Address, Shape};
+use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::browser::Browser;
+use crate::tui::dialog::{Dialog, Then};
+use crate::tui::msg::Effect;
+use crate::tui::pen::{Pen, WARN};
+use crate::tui::screens::{Screen, home, preflight};
+use crate::tui::theme::Role;
+use crate::tui::widgets::bars;
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::layout::Rect;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What it knows.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// What would be done, kept while the run goes on.
+    pub review: Option<Box<Review>>,
+    /// The records that differ, if they are looked at.
+    pub browser: Option<Browser>,
+}
+
+/// From the checks to here.
+pub fn enter(app: &mut App) {
+    app.review.review = preflight::waiting(app).cloned().map(Box::new);
+    app.review.browser = None;
+    app.go(Screen::Review);
+}
+
+/// The plan with what was accepted.
+pub fn plan(app: &App) -> Option<Plan> {
+    let mut plan = app.preflight.plan.clone()?;
+    plan.losses
+        .accept
+        .extend(app.preflight.accepted.iter().cloned());
+    Some(plan)
+}
+
+/// An address as a command can give it: with every setting that is no secret.
+fn address(store: &crate::engine::StoreRef) -> String {
+    let Ok(address) = store.address(&|_| None) else {
+        return store.kind.clone();
+    };
+    let mut text = address.to_string();
+    if address.descriptor().shape == Shape::Server {
+        let in_url = ["user", "host", "port", "name", "scheme"];
+        let more: Vec<_> = address
+            .public()
+            .filter(|(name, _)| !in_url.contains(name))
+            .filter(|(name, value)| default(&address, name) != Some(*value))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !more.is_empty() {
+            text += &format!("?{}", more.join("&"));
+        }
+    }
+    text
+}
+
+fn default<'a>(address: &'a Address, name: &str) -> Option<&'a str> {
+    let settings = address.descriptor().settings.iter();
+    settings.into_iter().find(|s| s.name == name)?.default
+}
+
+/// The command line that does what a plan says.
+pub fn command(app: &App, plan: &Plan) -> String {
+    let mut all = vec!["memferry migrate".to_owned()];
+    let mut flag = |name: &str, value: Option<&str>| {
+        all.push(match value {
+            Some(value) => format!("{name} {}", shell(value)),
+            None => name.to_owned(),
+        });
+    };
+    flag("--from", Some(&address(&plan.source)));
+    flag("--to", Some(&address(&plan.target)));
+    let filter = &plan.filter;
+    for (name, value) in [
+        ("--since", &filter.since),
+        ("--project", &filter.project),
+        ("--tenant", &filter.tenant),
+    ] {
+        if let Some(value) = value {
+            flag(name, Some(value));
+        }
+    }
+    filter.types.iter().for_each(|t| flag("--type", Some(t)));
+    filter.tags.iter().for_each(|t| flag("--tag", Some(t)));
+    let write = &plan.write;
+    match write.on_conflict {
+        OnConflict::Skip => {}
+        OnConflict::Overwrite => flag("--on-conflict", Some("overwrite")),
+        OnConflict::Newest => flag("--on-conflict", Some("newest")),
+        OnConflict::Fail => flag("--on-conflict", Some("fail")),
+    }
+    if write.verify != app.setup.config.verify {
+        match write.verify {
+            Verify::None => flag("--no-verify", None),
+            level => flag("--verify", Some(&level.to_string())),
+        }
+    }
+    if !write.backup && app.setup.config.backup {
+        flag("--no-backup", None);
+    }
+    if !write.rollback {
+        flag("--no-rollback", None);
+    }
+    if write.batch != crate::engine::Write::default().batch {
+        flag("--batch-size", Some(&write.batch.to_string()));
+    }
+    if write.rate > 0 {
+        flag("--rate", Some(&write.rate.to_string()));
+    }
+    if let Some(dir) = &write.stage_dir
+        && app.setup.config.stage_dir.as_ref() != Some(dir)
+    {
+        flag("--stage-dir", Some(&dir.display().to_string()));
+    }
+    plan.losses
+        .accept
+        .iter()
+        .for_each(|l| flag("--allow-loss", Some(l)));
+    let paths = &app.setup.paths;
+    if paths.state_given {
+        flag("--state-dir", Some(&paths.state_dir.display().to_string()));
+    }
+    if paths.config_given {
+        flag("--config", Some(&paths.config_file.display().to_string()));
+    }
+    all.join(" ")
+}
+
+/// What can be done.
+pub fn actions(app: &App) -> Vec<Action> {
+    use Action::*;
+    if let Some(browser) = &app.review.browser {
+        return browser.actions();
+    }
+    let mut all = vec![Next];
+    if app
+        .review
+        .review
+        .as_ref()
+        .is_some_and(|r| !r.conflicts.is_empty())
+    {
+        all.push(Changes);
+    }
+    if app.preflight.plan.is_some() {
+        all.extend([CopyCommand, SavePlan]);
+    }
+    all
+}
+
+/// Does it.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    if let Some(browser) = &mut app.review.browser {
+        return match browser.act(action) {
+            Some(effects) => effects,
+            None => {
+                app.review.browser = None;
+                Vec::new()
+            }
+        };
+    }
+    match action {
+        Action::Next => {
+            let Some(review) = app.review.review.clone() else {
+                return Vec::new();
+            };
+            if !review.overwrites() {
+                return proceed(app);
+            }
+            let nodes = Nodes::of(&[review.staged]);
+            let name = review.target_name().to_owned();
+            let text = format!(
+                "{} of {} will be overwritten. To go on, type its name: {name}",
+                nodes.tally(review.changed),
+                review.target
+            );
+            app.dialog = Some(Dialog::confirm("Overwrite", text, &name, Then::Proceed));
+            Vec::new()
+        }
+        Action::Changes => {
+            if let Some(review) = &app.review.review {
+                let items = review.conflicts.iter().map(|c| Difference {
+                    mark: Mark::Differs,
+                    kind: c.kind,
+                    key: c.key.clone(),
+                    type_name: if c.replaced { "replaced" } else { "stays" }.to_owned(),
+                    title: String::new(),
+                    fields: c.fields.clone(),
+                });
+                app.review.browser = Some(Browser::new(Arc::new(items.collect())));
+            }
+            Vec::new()
+        }
+        Action::CopyCommand => match plan(app) {
+            Some(plan) => vec![Effect::Copy(command(app, &plan))],
+            None => Vec::new(),
+        },
+        Action::SavePlan => {
+            let proposal = app.setup.folder.join("plan.toml");
+            app.dialog = Some(Dialog::ask(
+                "Save the plan",
+                "To which new file? `memferry run` carries it out. It holds no secrets.",
+                &proposal.display().to_string(),
+                Then::SavePlan,
+            ));
+            Vec::new()
+        }
+        Action::Back => {
+            app.back();
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Saves the plan there.
+pub fn save_plan(app: &mut App, path: &str) -> Vec<Effect> {
+    let path = PathBuf::from(crate::config::expand_home(
+        path,
+        &crate::config::process_env,
+    ));
+    match plan(app).map(|plan| plan.to_toml()) {
+        Some(Ok(text)) => vec![Effect::Save(path, text.into_bytes())],
+        Some(Err(error)) => {
+            app.complain(error.to_string());
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Everybody agrees: the run writes.
+pub fn proceed(app: &mut App) -> Vec<Effect> {
+    if let Some(live) = &mut app.live {
+        live.agreed = true;
+    }
+    app.run = super::run::State::default();
+    app.go(Screen::Run);
+    vec![Effect::Send(Command::Answer { proceed: true })]
+}
+
+/// A key for the search.
+pub fn typed(app: &mut App, event: KeyEvent) -> Option<Vec<Effect>> {
+    let browser = app.review.browser.as_mut()?;
+    if event.code == KeyCode::Enter {
+        browser.searching = false;
+        return Some(Vec::new());
+    }
+    if browser.search.key(event)? {
+        browser.refilter();
+    }
+    Some(Vec::new())
+}
+
+/// Draws it.
+pub fn view(app: &App, pen: &mut Pen, area: Rect) {
+    if let Some(browser) = &app.review.browser {
+        return browser.view(pen, area);
+    }
+    let Some(review) = &app.review.review else {
+        return;
+    };
+    let roomy = area.height >= 18;
+    let half = (area.width - 2) / 2;
+    let (left, right) = (area.x, area.x + half + 2);
+    let mut y = area.y;
+    for (x, name, address) in [
+        (left, "from", &review.source),
+        (right, "to", &review.target),
+    ] {
+        let took = pen.text(x, y, half, name, Role::Dim) + 1;
+        pen.path(
+            x + took,
+            y,
+            half - took,
+            &home::home_short(address),
+            Role::Title,
+        );
+    }
+    y += 1 + u16::from(roomy);
+    let present = review.present.unwrap_or_default();
+    let rows = [
+        ("memories", review.staged.memories, present.memories),
+        (
+            "other nodes",
+            review.staged.other_nodes,
+            present.other_nodes,
+        ),
+        (
+            "relationships",
+            review.staged.relationships,
+            present.relationships,
+        ),
+    ];
+    let most = rows.iter().map(|(_, a, b)| (*a).max(*b)).max().unwrap_or(0);
+    for (name, here, there) in rows {
+        if here + there == 0 {
+            continue;
+        }
+        for (x, n) in [(left, here), (right, there)] {
+            pen.text(x, y, 14, name, Role::Text);
+            pen.right(x + 14, y, 9, &words::number(n), Role::Accent);
+            bars::length(pen, x + 24, y, half.saturating_sub(25), n, most);
+        }
+        y += 1;
+    }
+    if roomy {
+        let mut types: Vec<_> = review.types.iter().collect();
+        types.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        let most = types.first().map_or(0, |(_, n)| **n);
+        y += 1;
+        let rows = 5.min(area.height.saturating_sub(16));
+        for (i, (name, n)) in types.into_iter().take(rows.into()).enumerate() {
+            let y = y + i as u16;
+            pen.text(left, y, 14, name, Role::Dim);
+            pen.right(left + 14, y, 9, &words::number(*n), Role::Dim);
+            bars::length(pen, left + 24, y, half.saturating_sub(25), *n, most);
+        }
+        newest(
+            app,
+            pen,
+            Rect::new(right, y, half, rows),
+            &review.newest_present,
+            "newest there",
+        );
+        y += rows.min(review.types.len() as u16).max(1);
+        newest(
+            app,
+            pen,
+            Rect::new(left, y, half, 2),
+            &review.newest,
+            "newest",
+        );
+        y += 2;
+    }
+    y += 1;
+    let nodes = Nodes::of(&[review.staged, present]);
+    for (name, tally, role) in [
+        ("will be added", review.added, Role::Good),
+        ("will be changed", review.changed, Role::Warn),
+        ("stays: conflicts", review.kept, Role::Text),
+        ("the same already", review.same, Role::Text),
+        ("left alone", review.untouched, Role::Text),
+    ] {
+        if tally.total() == 0 && !name.starts_with("will be") {
+            continue;
+        }
+        let (text, role) = match tally.total() {
+            0 => ("nothing".to_owned(), Role::Dim),
+            _ => (nodes.tally(tally), role),
+        };
+        pen.text(area.x, y, 17, name, Role::Text);
+        pen.text(area.x + 18, y, area.width - 18, &text, role);
+        y += 1;
+    }
+    let accepted = app.preflight.accepted.len() as u64;
+    if accepted > 0 && y < area.bottom() {
+        pen.text(area.x, y, 17, "losses", Role::Text);
+        let text = words::count(accepted, "accepted by name", "accepted by name");
+        pen.text(area.x + 18, y, area.width - 18, &text, Role::Warn);
+        y += 1;
+    }
+    consent(app, pen, area, y, review);
+}
+
+fn newest(app: &App, pen: &mut Pen, area: Rect, samples: &[Sample], name: &str) {
+    let Some(first) = samples.first().filter(|_| area.height > 0) else {
+        return;
+    };
+    let took = pen.text(area.x, area.y, 14, name, Role::Dim) + 1;
+    let when = first
+        .updated_at
+        .map(|at| words::moment(at, app.now, &app.setup.zone));
+    let when = when.unwrap_or_default();
+    let room = area.width.saturating_sub(took + when.len() as u16 + 3);
+    let title = pen.text(
+        area.x + took,
+        area.y,
+        room,
+        &format!("\"{}\"", first.title),
+        Role::Text,
+    );
+    let x = area.x + took + title + 2;
+    pen.text(x, area.y, area.right().saturating_sub(x), &when, Role::Dim);
+}
+
+/// The command line, and what is asked.
+fn consent(app: &App, pen: &mut Pen, area: Rect, y: u16, review: &Review) {
+    let mut bottom = area.bottom();
+    let ask = match (review.overwrites(), review.nothing_to_do()) {
+        (true, _) => format!(
+            "What exists will be overwritten: Enter asks for the name {}.",
+            review.target_name()
+        ),
+        (false, true) => "There is nothing to write. Enter ends the run with a report.".to_owned(),
+        (false, false) => "Nothing that exists will be changed. Enter begins to write.".to_owned(),
+    };
+    let role = if review.overwrites() {
+        Role::Warn
+    } else {
+        Role::Text
+    };
+    if bottom > y {
+        bottom -= 1;
+        if review.overwrites() {
+            pen.sign(area.x, bottom, WARN, Role::Warn);
+            pen.text(area.x + 2, bottom, area.width - 2, &ask, role);
+        } else {
+            pen.text(area.x, bottom, area.width, &ask, role);
+        }
+    }
+    let Some(plan) = plan(app) else {
+        return;
+    };
+    let text = format!("$ {}", command(app, &plan));
+    let room = bottom.saturating_sub(y + 1).min(3);
+    let width = usize::from(area.width);
+    let lines = crate::report::inert::wrap(&text, width, room.into(), pen.look.marks).len() as u16;
+    if room > 0 {
+        let at = Rect::new(
+            area.x,
+            bottom - lines - u16::from(bottom - lines > y + 1),
+            area.width,
+            lines,
+        );
+        pen.wrapped(at, &text, Role::Dim);
+    }
+}

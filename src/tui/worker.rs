@@ -1,0 +1,196 @@
+//! Does what the wizard asks for, on the runtime, and tells what came of it. Channels are
+//! bounded, and of a run only the newest state is kept, so that a slow terminal holds
+//! nothing up.
+
+mod looking;
+mod running;
+
+use super::msg::{Effect, Msg};
+use crate::config::{Config, Paths};
+use crate::engine::{Command, Home, RunState};
+use crate::error::Error;
+use crate::report::Failure;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Frames a second at most, as milliseconds between two.
+pub const FRAME: std::time::Duration = std::time::Duration::from_millis(33);
+
+/// The newest state of the run that is looked at.
+pub type Newest = watch::Receiver<Option<Arc<RunState>>>;
+
+/// What does it.
+#[derive(Clone)]
+pub struct Worker {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    to: mpsc::Sender<Msg>,
+    state: watch::Sender<Option<Arc<RunState>>>,
+    paths: Paths,
+    now: Mutex<Now>,
+}
+
+/// What goes on.
+#[derive(Default)]
+struct Now {
+    /// The commands of the run of this process.
+    commands: Option<mpsc::Sender<Command>>,
+    /// Its task, which ends with it.
+    task: Option<JoinHandle<()>>,
+    /// Whether its folder is to go once it ended: it wrote nothing, and nobody wants it.
+    withdrawn: Option<Arc<std::sync::atomic::AtomicBool>>,
+    /// The dry run that counts ahead.
+    forecast: Option<mpsc::Sender<Command>>,
+    /// The run that is followed.
+    following: Option<JoinHandle<()>>,
+    /// How fast a replay goes.
+    pace: Option<watch::Sender<f64>>,
+}
+
+impl Worker {
+    /// One that tells this end.
+    pub fn new(to: mpsc::Sender<Msg>, paths: Paths) -> (Self, Newest) {
+        let (state, newest) = watch::channel(None);
+        let inner = Arc::new(Inner {
+            to,
+            state,
+            paths,
+            now: Mutex::default(),
+        });
+        (Self { inner }, newest)
+    }
+
+    fn home(&self) -> Home {
+        Home::new(&self.inner.paths.state_dir)
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        let config = Config::load(&self.inner.paths, &crate::config::process_env);
+        config.map_err(|e| Failure::from(&e))
+    }
+
+    async fn tell(&self, msg: Msg) {
+        // Nobody listens any more only once the wizard has ended.
+        let _ = self.inner.to.send(msg).await;
+    }
+
+    fn now<T>(&self, f: impl FnOnce(&mut Now) -> T) -> T {
+        f(&mut self
+            .inner
+            .now
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn spawn(&self, work: impl Future<Output = Msg> + Send + 'static) {
+        let worker = self.clone();
+        tokio::spawn(async move {
+            let msg = work.await;
+            worker.tell(msg).await;
+        });
+    }
+
+    /// Does it, without waiting for it.
+    pub fn start(&self, effect: Effect) {
+        let worker = self.clone();
+        match effect {
+            Effect::Look => {
+                tokio::spawn(worker.look());
+            }
+            Effect::ListRuns => self.spawn(blocking(move || Msg::Runs(worker.list_runs()))),
+            Effect::ListBackups => {
+                self.spawn(blocking(move || Msg::Backups(worker.list_backups())));
+            }
+            Effect::Probe {
+                side,
+                seq,
+                address,
+                sample,
+            } => {
+                tokio::spawn(worker.probe(side, seq, address, sample));
+            }
+            Effect::Complete(seq, text) => self.spawn(blocking(move || {
+                Msg::Completed(seq, looking::completion(&text))
+            })),
+            Effect::Forecast { seq, plan, stores } => {
+                self.drop_forecast();
+                tokio::spawn(worker.forecast(seq, *plan, stores));
+            }
+            Effect::DropForecast => self.drop_forecast(),
+            Effect::Start {
+                plan,
+                stores,
+                source_copy,
+            } => self.begin(running::Begin::Start(plan, stores, source_copy)),
+            Effect::Resume(run) => self.begin(running::Begin::Resume(run)),
+            Effect::RollBack(run) => self.begin(running::Begin::RollBack(run)),
+            Effect::Send(command) => self.send(command),
+            Effect::Withdraw => self.withdraw(),
+            Effect::Follow(run, how) => self.follow(run, how),
+            Effect::Pace(pace) => self.now(|now| {
+                if let Some(to) = &now.pace {
+                    to.send_replace(pace);
+                }
+            }),
+            Effect::Load(run) => self.spawn(blocking(move || {
+                Msg::Report(match run.report() {
+                    Ok(Some(report)) => Ok(Box::new(report)),
+                    Ok(None) => Err(Failure {
+                        kind: crate::error::ErrorKind::NotFound,
+                        message: format!("run {} has no report yet", run.name),
+                        remedy: Some("It is not over.".into()),
+                    }),
+                    Err(error) => Err(Failure::from(&error)),
+                })
+            })),
+            Effect::Remove(run) => self.spawn(blocking(move || {
+                let removed = run.remove().map_err(|e| Failure::from(&e));
+                Msg::Done(removed.map(|()| format!("Removed run {}", run.name)))
+            })),
+            Effect::Compare(a, b) => self.spawn(looking::compare(a, b)),
+            Effect::VerifyRun(run) => self.spawn(async move { worker.verify_run(run).await }),
+            Effect::CheckBackup(path) => self.spawn(looking::check_backup(path)),
+            Effect::Save(path, bytes) => self.spawn(blocking(move || {
+                let saved = crate::cli::write_new(&path, &bytes);
+                let words = format!("Saved {}", path.display());
+                Msg::Done(saved.map(|()| words).map_err(|e| Failure::from(&e)))
+            })),
+            Effect::SaveProfile(name, address) => self.spawn(blocking(move || {
+                let env = &crate::config::process_env;
+                let saved = crate::config::save_profile(&worker.inner.paths, &name, &address, env);
+                let words = format!("Saved as {name}; use it by that name anywhere");
+                Msg::Done(saved.map(|()| words).map_err(|e| Failure::from(&e)))
+            })),
+            Effect::SavePrefs(prefs) => {
+                tokio::task::spawn_blocking(move || {
+                    // A look that cannot be kept is still seen.
+                    let _ = prefs.save(&worker.inner.paths);
+                });
+            }
+            // These are the terminal's.
+            Effect::Copy(_) | Effect::Suspend | Effect::Redraw | Effect::Mouse(_) => {}
+        }
+    }
+
+    /// Waits until the run of this process has ended, if there is one.
+    pub async fn settled(&self) {
+        let task = self.now(|now| now.task.take());
+        if let Some(task) = task {
+            let _ = task.await;
+        }
+    }
+}
+
+/// Blocking work off the runtime.
+async fn blocking(work: impl FnOnce() -> Msg + Send + 'static) -> Msg {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(msg) => msg,
+        Err(panicked) => {
+            let error = Error::internal("work was broken off").because(panicked);
+            Msg::Done(Err(Failure::from(&error)))
+        }
+    }
+}
