@@ -5,23 +5,17 @@ mod draw;
 mod input;
 
 use super::action::Action;
-use super::dialog::{Answer, Dialog, Then};
-use super::keymap::{Key, Keymap};
+use super::dialog::{Dialog, Then};
+use super::keymap::Keymap;
 use super::msg::{Effect, Msg, Running, Usage};
-use super::pen::{Click, Left, Look, Pen};
+use super::pen::{Left, Look};
 use super::prefs::Prefs;
 use super::screens::{self, Screen, backups, diff, help, home, options, pick, preflight};
 use super::screens::{report, review, run, runs, settings};
-use super::theme::Role;
-use super::widgets::list::Move;
-use super::widgets::stepper;
 use crate::config::{Config, Paths, Side};
 use crate::engine::{Command, RunState};
 use crate::report::Report;
-use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEventKind};
 use jiff::tz::TimeZone;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -158,6 +158,14 @@ impl Dialog {
         palette
     }
 
+    /// What is typed into it.
+    pub fn typed(&self) -> &str {
+        match self {
+            Self::Type { field, .. } | Self::Palette { field, .. } => field.value(),
+            _ => "",
+        }
+    }
+
     fn search(&mut self) {
         let Self::Palette {
             field,
@@ -236,10 +244,17 @@ impl Dialog {
             return Answer::Stays;
         }
         match self {
-            Self::Type { field, mistake, .. } if field.key(event) == Some(true) => {
-                *mistake = None;
+            Self::Type { field, mistake, .. } => {
+                let changed = field.key(event) == Some(true);
+                *mistake = mistake.take().filter(|_| !changed);
             }
-            Self::Palette { field, .. } if field.key(event) == Some(true) => self.search(),
+            Self::Palette { field, .. } => {
+                let before = field.value().to_owned();
+                field.key(event);
+                if before != self.typed() {
+                    self.search();
+                }
+            }
             Self::Note { .. } if matches!(event.code, KeyCode::Char('q' | ' ')) => {
                 return Answer::Gone;
             }

@@ -10,21 +10,17 @@ pub use view::view;
 use crate::config::{self, Side, expand_home, process_env};
 use crate::engine::Inspection;
 use crate::error::{Error, Result};
-use crate::report::{Failure, words};
-use crate::store::{Address, Descriptor, Shape, registry};
+use crate::report::Failure;
+use crate::store::{Address, Descriptor, Shape};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
-use crate::tui::msg::{Effect, PlaceState, Probed};
-use crate::tui::pen::{BAD, GOOD, Pen, WARN};
+use crate::tui::msg::{Effect, Probed};
 use crate::tui::screens::{Screen, home, options};
-use crate::tui::theme::Role;
 use crate::tui::widgets::form::{Field, Form};
 use crate::tui::widgets::list::{List, Move};
 use choices::{choices, propose};
 use crossterm::event::{KeyCode, KeyEvent};
-use ratatui::layout::Rect;
-use std::path::{Path, PathBuf};
 
 /// What a migration begins with.
 #[derive(Clone, Debug)]

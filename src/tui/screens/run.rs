@@ -5,18 +5,14 @@ mod view;
 
 pub use view::view;
 
-use crate::engine::{Command, Phase, PhaseState, Progress, RunState, Status};
-use crate::report::{Failure, Outcome, Report, words};
+use crate::engine::{Command, RunState};
+use crate::report::{Failure, Report};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Live};
 use crate::tui::dialog::{Dialog, Then};
 use crate::tui::msg::{Effect, Running};
-use crate::tui::pen::{ACTIVE, ARROW, BAD, DOT, GOOD, Pen, WAITING, WARN};
-use crate::tui::screens::{Screen, home, report, review};
-use crate::tui::theme::Role;
-use crate::tui::widgets::bars;
+use crate::tui::screens::{Screen, report, review};
 use crate::tui::widgets::list::{List, Move};
-use ratatui::layout::Rect;
 use std::sync::Arc;
 
 /// What it knows.

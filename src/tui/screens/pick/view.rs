@@ -6,7 +6,6 @@ use crate::config::Side;
 use crate::report::words;
 use crate::tui::app::App;
 use crate::tui::pen::{ARROW, BAD, DOT, GOOD, Pen, WARN};
-use crate::tui::screens::home;
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
 
