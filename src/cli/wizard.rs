@@ -6,6 +6,7 @@ use super::{Code, Context};
 use crate::config::process_env;
 use crate::engine::RunStatus;
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::inert::Marks;
 use crate::tui::{self, msg::Running};
 use std::io::{IsTerminal as _, stdin, stdout};
 
@@ -45,7 +46,13 @@ fn wanted(args: &WizardArgs) -> tui::Wanted {
 /// Opens it.
 pub async fn run(way: Way, args: &WizardArgs, context: &Context<'_>) -> Result<Code> {
     match way {
-        Way::Plain => Err(Error::internal("plain lines are not here yet")),
+        Way::Plain => {
+            let marks = match args.ascii {
+                true => Marks::Ascii,
+                false => context.out.data.marks,
+            };
+            Ok(Code(tui::plain::run(context.paths.clone(), marks).await?))
+        }
         _ => show(wanted(args), context).await,
     }
 }

@@ -11,6 +11,7 @@ pub mod field;
 pub mod keymap;
 pub mod msg;
 pub mod pen;
+pub mod plain;
 pub mod prefs;
 pub mod screens;
 pub mod terminal;

@@ -4,7 +4,7 @@
 mod choices;
 mod view;
 
-pub use choices::{choose_kind, form_of, sample_path};
+pub use choices::{choose_kind, form_of, proposal, sample_path};
 pub use view::view;
 
 use crate::config::{self, Side, expand_home, process_env};

@@ -91,34 +91,42 @@ pub(super) fn choices(app: &App, side: Side) -> Vec<Choice> {
     all
 }
 
-/// A new file beside where one is, for every kind that is a file.
+/// A new file in the present folder, for every kind that is a file.
 pub(super) fn propose(app: &mut App) {
     let folder = app.setup.folder.clone();
     let source = app.source.found().map(|p| p.address.path());
-    let stem = source.as_deref().and_then(Path::file_stem);
-    let stem = stem
-        .and_then(|s| s.to_str())
-        .unwrap_or("memories")
-        .to_owned();
     for choice in app.target.choices.iter_mut().filter(|c| c.preset.is_none()) {
-        let ending = choice.descriptor.extensions.first();
-        if choice.descriptor.shape != Shape::File {
-            continue;
-        }
-        let ending = ending.map(|e| format!(".{e}")).unwrap_or_default();
-        let name = |n: usize| match n {
-            0 => format!("{stem}-moved{ending}"),
-            n => format!("{stem}-moved-{}{ending}", n + 1),
-        };
-        let free = (0..1_000)
-            .map(|n| folder.join(name(n)))
-            .find(|p| !p.exists());
-        if let Some(path) = free.as_deref().and_then(Path::to_str)
+        if let Some(path) = free_file(choice.descriptor, &folder, source.as_deref())
             && let Some(field) = choice.form.field("path")
         {
-            field.text.set(path);
+            field.text.set(&path);
         }
     }
+}
+
+/// A new file for a kind that is a file, named after the source.
+pub fn proposal(kind: &'static Descriptor, source: Option<&Address>) -> Option<String> {
+    let folder = std::env::current_dir().ok()?;
+    let path = source.map(Address::path);
+    free_file(kind, &folder, path.as_deref())
+}
+
+fn free_file(kind: &'static Descriptor, folder: &Path, source: Option<&Path>) -> Option<String> {
+    if kind.shape != Shape::File {
+        return None;
+    }
+    let stem = source.and_then(Path::file_stem).and_then(|s| s.to_str());
+    let stem = stem.unwrap_or("memories");
+    let ending = kind.extensions.first().map(|e| format!(".{e}"));
+    let ending = ending.unwrap_or_default();
+    let name = |n: usize| match n {
+        0 => format!("{stem}-moved{ending}"),
+        n => format!("{stem}-moved-{}{ending}", n + 1),
+    };
+    let free = (0..1_000)
+        .map(|n| folder.join(name(n)))
+        .find(|p| !p.exists());
+    free.as_deref().and_then(Path::to_str).map(str::to_owned)
 }
 
 /// A store made by a person in the form of its kind, proposed as a new one: for tests.

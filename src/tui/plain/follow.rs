@@ -1,0 +1,190 @@
+//! A run in plain lines: one for each check that is not simply good, each phase that
+//! begins or ends, each warning, and every ten seconds how far it is. While it goes on,
+//! `p` pauses, `c` continues, `s` stops it to be resumed, `r` stops and takes it back.
+
+use super::Plain;
+use crate::engine::{Command, Handle, Phase, Review, RunState, Status};
+use crate::error::Result;
+use crate::report::words::{self, Nodes};
+use crate::report::{Report, Verdict};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Between two lines of how far it is.
+const EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+struct Told {
+    checks: usize,
+    warnings: usize,
+    phases: BTreeMap<Phase, bool>,
+    last: Option<Instant>,
+}
+
+impl Plain {
+    /// Tells a run to its end.
+    pub(super) async fn follow(&mut self, handle: Handle) -> Result<()> {
+        self.ask.say(&format!(
+            "Run {}. p: pause, c: continue, s: stop and resume later, r: stop and take back.",
+            handle.run
+        ));
+        let (mut states, commands) = (handle.state(), handle.commands());
+        let mut interrupt = signal(SignalKind::interrupt()).ok();
+        let mut told = Told::default();
+        let report = handle.report();
+        tokio::pin!(report);
+        let mut tick = tokio::time::interval(Duration::from_millis(200));
+        let report: Result<Report> = loop {
+            let stopped = async {
+                match &mut interrupt {
+                    Some(interrupt) => interrupt.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let command = tokio::select! {
+                report = &mut report => break report,
+                _ = tick.tick() => None,
+                _ = stopped => Some(Command::Stop { rollback: false }),
+                line = self.ask.typed() => match line.as_deref().map(str::trim) {
+                    Some("p") => Some(Command::Pause),
+                    Some("c") => Some(Command::Continue),
+                    Some("s") => Some(Command::Stop { rollback: false }),
+                    Some("r") => Some(Command::Stop { rollback: true }),
+                    _ => None,
+                },
+            };
+            if let Some(command) = command {
+                let _ = commands.send(command).await;
+            }
+            let state = states.borrow_and_update().clone();
+            self.tell(&mut told, &state);
+            if let Some(review) = state.waiting {
+                let proceed = self.agree(&state.checks, &review).await?;
+                let _ = commands.send(Command::Answer { proceed }).await;
+                // The answer is taken in before the state is looked at again.
+                let _ = tokio::time::timeout(Duration::from_secs(5), states.changed()).await;
+            }
+        };
+        let state = states.borrow().clone();
+        self.tell(&mut told, &state);
+        let report = report?;
+        self.ask.say(&format!("{}.", report.summary));
+        if let Some(failure) = &report.failure
+            && let Some(remedy) = &failure.remedy
+        {
+            self.ask.say(remedy);
+        }
+        self.ask
+            .say(&format!("The report: memferry report {}", report.run));
+        self.ended(report.outcome);
+        Ok(())
+    }
+
+    fn tell(&mut self, told: &mut Told, state: &RunState) {
+        for check in state.checks.get(told.checks..).unwrap_or_default() {
+            match check.verdict {
+                Verdict::Pass => self.ask.say(&format!("Good: {}.", check.title)),
+                Verdict::Warn => self
+                    .ask
+                    .say(&format!("Warning: {}: {}.", check.title, check.evidence)),
+                Verdict::Fail => self
+                    .ask
+                    .say(&format!("In the way: {}: {}.", check.title, check.evidence)),
+            }
+            if let Some(remedy) = check.remedy.as_ref().filter(|r| !r.is_empty()) {
+                self.ask.say(remedy);
+            }
+        }
+        told.checks = state.checks.len();
+        for warning in state.warnings.get(told.warnings..).unwrap_or_default() {
+            self.ask.say(&format!("Warning: {warning}."));
+        }
+        told.warnings = state.warnings.len();
+        for (phase, of) in &state.phases {
+            let over = match of.status {
+                Status::Waiting | Status::Skipped(_) => continue,
+                Status::Active => false,
+                Status::Done | Status::Failed => true,
+            };
+            if told.phases.insert(*phase, over) == Some(over) {
+                continue;
+            }
+            told.last = Some(Instant::now());
+            let title = phase.title();
+            let line = match (&of.status, of.done()) {
+                (Status::Active, _) => format!("{title} begins."),
+                (Status::Failed, _) => format!("{title} failed."),
+                (_, 0) => format!("{title} is done."),
+                (_, n) => format!("{title} is done, {}.", words::records(n)),
+            };
+            self.ask.say(&line);
+        }
+        let due = told.last.is_some_and(|at| at.elapsed() >= EVERY);
+        if let (true, Some((phase, of))) = (due && state.waiting.is_none(), state.current()) {
+            told.last = Some(Instant::now());
+            let far = match of.fraction() {
+                Some(f) => format!("{:.0} percent", (f * 100.0).floor()),
+                None => words::records(of.done()),
+            };
+            self.ask.say(&format!("{}: {far}.", phase.title()));
+        }
+    }
+
+    /// Warnings are acknowledged and losses accepted one by one; what exists is
+    /// overwritten only after the target's name was typed.
+    async fn agree(&mut self, checks: &[crate::report::Check], review: &Review) -> Result<bool> {
+        for check in checks.iter().filter(|c| c.verdict == Verdict::Warn) {
+            let question = format!(
+                "Acknowledge this warning? {}: {}",
+                check.title, check.evidence
+            );
+            let answers = ["Yes, go on".to_owned(), "No, stop here".to_owned()];
+            if self.ask.choose(&question, &answers, 0).await? != Some(0) {
+                return Ok(false);
+            }
+        }
+        for loss in review.losses.iter().filter(|l| !l.accepted) {
+            let question = format!(
+                "The target would lose something: {} ({}). To accept that, type its name: {}",
+                loss.what,
+                words::records(loss.records),
+                loss.name
+            );
+            if !self.ask.exactly(&question, &loss.name).await? {
+                return Ok(false);
+            }
+        }
+        let nodes = Nodes::of(&[review.staged, review.present.unwrap_or_default()]);
+        self.ask.say("");
+        self.ask
+            .say(&format!("From {} to {}:", review.source, review.target));
+        for (name, tally) in [
+            ("will be added", review.added),
+            ("will be changed", review.changed),
+            ("conflict and stay as the target has them", review.kept),
+            ("are the same already", review.same),
+            ("of the target are left alone", review.untouched),
+        ] {
+            if tally.total() > 0 {
+                self.ask.say(&format!("  {} {name}.", nodes.tally(tally)));
+            }
+        }
+        if review.nothing_to_do() {
+            self.ask.say("There is nothing to write.");
+            return Ok(true);
+        }
+        if review.overwrites() {
+            let name = review.target_name().to_owned();
+            let question = format!(
+                "What exists will be overwritten. To go on, type the target's name: {name}"
+            );
+            return self.ask.exactly(&question, &name).await;
+        }
+        let answers = [
+            "Write it".to_owned(),
+            "Stop here, nothing is written".to_owned(),
+        ];
+        Ok(self.ask.choose("Begin to write?", &answers, 0).await? == Some(0))
+    }
+}
