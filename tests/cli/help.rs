@@ -17,6 +17,8 @@ const COMMANDS: &[&str] = &[
     "runs show",
     "runs remove",
     "report",
+    "watch",
+    "replay",
     "export",
     "import",
     "inspect",
