@@ -10,6 +10,7 @@ mod child;
 mod counting;
 mod ending;
 mod failing;
+mod falkordb;
 mod fixtures;
 mod help;
 mod layered;
@@ -134,5 +135,7 @@ fn main() {
         }
     }
     trials.extend(suite::trials(&behaviors));
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    falkordb::stop();
+    conclusion.exit();
 }

@@ -2,6 +2,7 @@
 
 use crate::S;
 use crate::child;
+use crate::falkordb::{self, FalkorDb};
 use crate::help::{self, apply_all, few, memories, unique};
 use crate::subject::{Site, Subject};
 use async_trait::async_trait;
@@ -20,6 +21,11 @@ pub fn all() -> Vec<S> {
     }
     for file in FILES {
         all.push(Arc::new(file));
+    }
+    if falkordb::is_here() {
+        for (name, filled) in [("falkordb-new", false), ("falkordb-filled", true)] {
+            all.push(Arc::new(FalkorDb { name, filled }));
+        }
     }
     all
 }

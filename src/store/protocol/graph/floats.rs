@@ -106,19 +106,14 @@ impl Columns {
             property.push(b'.');
             cypher::write_name(&mut property, &names.keys[column.key as usize]);
             out.extend_from_slice(b", ");
-            if self.guarded {
-                out.extend_from_slice(b"CASE WHEN typeOf(");
-                out.extend_from_slice(&property);
-                out.extend_from_slice(b")='Float' THEN ");
-            }
             out.extend_from_slice(b"toInteger(");
+            if self.guarded {
+                out.extend_from_slice(b"toFloatOrNull(");
+            }
             out.extend_from_slice(&property);
-            out.push(b'*');
+            out.extend_from_slice(if self.guarded { b")*" } else { b"*" });
             cypher::write_float(out, power(column.scale));
             out.push(b')');
-            if self.guarded {
-                out.extend_from_slice(b" END");
-            }
         }
     }
 

@@ -311,7 +311,11 @@ pub(crate) fn double(text: &[u8]) -> Option<f64> {
         b"-inf" | b"-Inf" | b"-infinity" => Some(f64::NEG_INFINITY),
         b"nan" | b"+nan" | b"NaN" => Some(f64::NAN),
         b"-nan" => Some(f64::from_bits(f64::NAN.to_bits() | 1 << 63)),
-        _ => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => {
+            let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+            // Rounded to fewer digits, the greatest doubles lie beyond all of them.
+            Some(value.clamp(f64::MIN, f64::MAX))
+        }
     }
 }
 

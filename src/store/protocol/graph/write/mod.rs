@@ -3,8 +3,10 @@
 
 mod bulk;
 mod indexes;
+mod known;
 pub(super) mod lease;
 mod places;
+mod plan;
 mod statements;
 mod work;
 

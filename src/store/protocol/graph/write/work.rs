@@ -1,61 +1,36 @@
-//! Finding and changing records of one graph. A batch is looked at before any of it is
-//! done. A graph of our own is changed directly; one that others use, between WATCH and
-//! EXEC, so that whatever they do in between makes us look again.
+//! Making the changes of a batch. A graph of our own is changed directly, by the fastest
+//! way there is; one that others use, between WATCH and EXEC, so that whatever they do in
+//! between makes us look again.
 
 use super::super::record::{Stored, stored};
-use super::super::scan::{Scanner, edges_of, nodes_by_id};
+use super::super::scan::Scanner;
 use super::super::session::Session;
-use super::super::snapshot::count;
 use super::bulk::{self, Item};
+use super::known::{There, totals};
 use super::places::{Places, short};
+use super::plan::{Planned, Step};
 use super::statements::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Canon, Digest, Key, Kind, Record, Text, Value};
+use crate::model::{Canon, Key, Kind, Record, Text};
 use crate::store::protocol::resp::Reply;
 use crate::store::{Applied, Batch, Change};
-use std::collections::{HashMap, HashSet};
 
 /// Times that a batch is planned anew because somebody else wrote meanwhile.
 const ATTEMPTS: u32 = 20;
 
-/// Ids of nodes whose keys are read at once.
-const STRETCH: u64 = 20_000;
-
-/// A record that is there.
-#[derive(Clone)]
-struct There {
-    id: u64,
-    /// The source of an edge.
-    from: u64,
-    record: Record,
-}
-
-/// What is done to one record.
-enum Step {
-    AddNode(Stored),
-    AddEdge(Stored, Key, Key),
-    ChangeNode(There, Stored),
-    ChangeEdge(There, Stored),
-    RemoveNode(There),
-    RemoveEdge(There),
-}
-
-/// A step and the change it is of.
-type Planned = (usize, Step);
-
 /// A graph being written.
 pub(super) struct Work {
     pub(super) session: Session,
-    scanner: Scanner,
-    canon: Canon,
-    nodes: Places,
+    pub(super) scanner: Scanner,
+    pub(super) canon: Canon,
+    pub(super) nodes: Places,
     /// Read when first needed.
-    edges: Option<Places>,
+    pub(super) edges: Option<Places>,
     /// Others may write, too.
-    shared: bool,
-    watching: bool,
+    pub(super) shared: bool,
+    pub(super) watching: bool,
     /// Nodes and edges that the graph must have, if nobody else wrote.
-    counts: [u64; 2],
+    pub(super) counts: [u64; 2],
     /// The bulk form may be used, and ids are given in order.
     bulk: bool,
 }
@@ -83,186 +58,6 @@ impl Work {
         Ok(work)
     }
 
-    /// Reads anew where everything is.
-    fn learn(&mut self) -> Result<()> {
-        if !self.watching {
-            self.session.watch()?;
-            self.watching = true;
-        }
-        self.counts = totals(&mut self.session)?;
-        self.nodes = Places::default();
-        self.edges = None;
-        self.scanner.forget_ends();
-        let bound = self.session.number(b"MATCH (n) RETURN max(ID(n))")?;
-        let mut odd = Vec::new();
-        for start in (0..bound.map_or(0, |b| b + 1)).step_by(STRETCH as usize) {
-            let query = format!(
-                "CYPHER a={start} b={} MATCH (n) WHERE ID(n)>=$a AND ID(n)<$b RETURN ID(n), n.id",
-                start + STRETCH
-            );
-            let mut found: Vec<(u64, Value)> = Vec::new();
-            self.session.read(query.as_bytes(), |row| {
-                found.push((row.id()?, row.value()?));
-                Ok(())
-            })?;
-            for (id, value) in found {
-                match super::super::record::plain_key(value) {
-                    Some(key) => self.nodes.meet(short(Kind::Node, &key), id)?,
-                    None => odd.push(id),
-                }
-            }
-        }
-        for part in odd.chunks(256) {
-            let names = &mut self.scanner.names;
-            for (id, node) in nodes_by_id(&mut self.session, names, &mut self.canon, part)? {
-                self.nodes.meet(short(Kind::Node, node.key()), id)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Where edges are, read if that is not known.
-    fn learn_edges(&mut self) -> Result<()> {
-        if self.edges.is_some() {
-            return Ok(());
-        }
-        let mut edges = Places::default();
-        let bound = self.session.number(b"MATCH (n) RETURN max(ID(n))")?;
-        let mut odd = HashSet::new();
-        for start in (0..bound.map_or(0, |b| b + 1)).step_by(STRETCH as usize / 4) {
-            let query = format!(
-                "CYPHER a={start} b={} MATCH (a) WHERE ID(a)>=$a AND ID(a)<$b MATCH (a)-[e]->() RETURN ID(a), e.id",
-                start + STRETCH / 4
-            );
-            let mut found: Vec<(u64, Value)> = Vec::new();
-            self.session.read(query.as_bytes(), |row| {
-                found.push((row.id()?, row.value()?));
-                Ok(())
-            })?;
-            for (from, value) in found {
-                match super::super::record::plain_key(value) {
-                    Some(key) => edges.meet(short(Kind::Relationship, &key), from)?,
-                    None => {
-                        odd.insert(from);
-                    }
-                }
-            }
-        }
-        let odd: Vec<u64> = odd.into_iter().collect();
-        for part in odd.chunks(64) {
-            for found in edges_of(&mut self.session, &mut self.scanner, part, None)? {
-                if let Record::Relationship(r) = &found.record
-                    && !has_plain_id(&found.record)
-                {
-                    edges.meet(short(Kind::Relationship, &r.key), found.from)?;
-                }
-            }
-        }
-        self.edges = Some(edges);
-        Ok(())
-    }
-
-    /// Makes sure that what is known of the graph still holds, and watches it.
-    fn refresh(&mut self) -> Result<()> {
-        if !self.shared {
-            return Ok(());
-        }
-        let held = self.watching && {
-            self.watching = false;
-            self.session.unchanged()?
-        };
-        self.session.watch()?;
-        self.watching = true;
-        match held && totals(&mut self.session)? == self.counts {
-            true => Ok(()),
-            false => self.learn(),
-        }
-    }
-
-    /// The records with these keys, in the order asked.
-    pub(super) fn find(&mut self, kind: Kind, keys: &[Key]) -> Result<Vec<Option<Record>>> {
-        self.refresh()?;
-        let there = self.look_up(kind, keys)?;
-        Ok(there.into_iter().map(|t| t.map(|t| t.record)).collect())
-    }
-
-    fn look_up(&mut self, kind: Kind, keys: &[Key]) -> Result<Vec<Option<There>>> {
-        let mut by_key: HashMap<[u8; 16], There> = HashMap::new();
-        match kind {
-            Kind::Node => {
-                let ids: Vec<u64> = keys
-                    .iter()
-                    .filter_map(|key| self.nodes.get(short(kind, key)))
-                    .collect();
-                for part in ids.chunks(256) {
-                    let names = &mut self.scanner.names;
-                    let found = nodes_by_id(&mut self.session, names, &mut self.canon, part)?;
-                    for (id, record) in found {
-                        let hash = Canon::key_hash(kind, record.key());
-                        let from = 0;
-                        by_key.insert(hash, There { id, from, record });
-                    }
-                }
-            }
-            Kind::Relationship => self.look_up_edges(keys, &mut by_key)?,
-        }
-        let found = |key: &Key| by_key.get(&Canon::key_hash(kind, key)).cloned();
-        Ok(keys.iter().map(found).collect())
-    }
-
-    fn look_up_edges(&mut self, keys: &[Key], to: &mut HashMap<[u8; 16], There>) -> Result<()> {
-        let kind = Kind::Relationship;
-        if keys.is_empty() {
-            return Ok(());
-        }
-        self.learn_edges()?;
-        let Some(edges) = &self.edges else {
-            return Ok(());
-        };
-        let (mut plain, mut other) = (Vec::new(), Vec::new());
-        for key in keys {
-            let Some(from) = edges.get(short(kind, key)) else {
-                continue;
-            };
-            match key {
-                Key::Id(value) if !looks_derived(value) => plain.push((from, value)),
-                _ => other.push(from),
-            }
-        }
-        let mut take = |found: Vec<super::super::scan::Found>| {
-            for f in found {
-                let hash = Canon::key_hash(kind, f.record.key());
-                to.insert(
-                    hash,
-                    There {
-                        id: f.id,
-                        from: f.from,
-                        record: f.record,
-                    },
-                );
-            }
-        };
-        plain.sort_by_key(|(from, _)| *from);
-        for part in plain.chunks(256) {
-            let mut sources: Vec<u64> = part.iter().map(|(from, _)| *from).collect();
-            sources.dedup();
-            let values: Vec<&Value> = part.iter().map(|(_, value)| *value).collect();
-            let found = edges_of(
-                &mut self.session,
-                &mut self.scanner,
-                &sources,
-                Some(&values),
-            )?;
-            take(found);
-        }
-        other.sort_unstable();
-        other.dedup();
-        for part in other.chunks(16) {
-            take(edges_of(&mut self.session, &mut self.scanner, part, None)?);
-        }
-        Ok(())
-    }
-
     /// Makes the changes of a batch.
     pub(super) fn apply(&mut self, batch: &Batch) -> Result<Applied> {
         for _ in 0..ATTEMPTS {
@@ -285,163 +80,6 @@ impl Work {
             "others write to the graph without a pause",
         )
         .remedy("Stop them for the time of the run, then repeat the command."))
-    }
-
-    /// What is to do, or the changes that meet something else.
-    fn plan(&mut self, changes: &[Change]) -> Result<Result<Vec<Planned>, Vec<usize>>> {
-        let mut now: Vec<Option<There>> = vec![None; changes.len()];
-        for kind in Kind::BOTH {
-            if kind == Kind::Relationship && changes.iter().any(|c| c.kind == kind) {
-                self.learn_edges()?;
-            }
-            let places = match kind {
-                Kind::Node => Some(&self.nodes),
-                Kind::Relationship => self.edges.as_ref(),
-            };
-            let Some(places) = places else { continue };
-            let mut at = Vec::new();
-            for (number, change) in changes.iter().enumerate() {
-                let hash = short(kind, &change.key);
-                if change.kind != kind || places.get(hash).is_none() {
-                    continue;
-                }
-                if places.is_repeated(hash) {
-                    return Err(Error::new(
-                        ErrorKind::Unsupported,
-                        "several records of the graph have the same id",
-                    )
-                    .with("id", change.key.display())
-                    .remedy("Give them ids of their own, or leave that record out."));
-                }
-                at.push(number);
-            }
-            let keys: Vec<Key> = at.iter().map(|n| changes[*n].key.clone()).collect();
-            for (number, there) in at.into_iter().zip(self.look_up(kind, &keys)?) {
-                now[number] = there;
-            }
-        }
-        let (mut steps, mut conflicts) = (Vec::new(), Vec::new());
-        for (number, (change, now)) in changes.iter().zip(now).enumerate() {
-            let is = now.as_ref().map(|now| self.canon.digest(&now.record));
-            if fits(change.before.as_ref(), is.as_ref()) {
-                if let Some(step) = self.step(change, now)? {
-                    steps.push((number, step));
-                }
-                continue;
-            }
-            let after = change.after.as_ref().map(|after| self.canon.digest(after));
-            if !fits(after.as_ref(), is.as_ref()) {
-                conflicts.push(number);
-            }
-        }
-        if conflicts.is_empty() {
-            self.check_ends(changes, &steps)?;
-            conflicts = self.held(&steps)?;
-        }
-        Ok(match conflicts.is_empty() {
-            true => Ok(steps),
-            false => Err(conflicts),
-        })
-    }
-
-    fn step(&mut self, change: &Change, now: Option<There>) -> Result<Option<Step>> {
-        let Some(after) = &change.after else {
-            return Ok(now.map(|there| match change.kind {
-                Kind::Node => Step::RemoveNode(there),
-                Kind::Relationship => Step::RemoveEdge(there),
-            }));
-        };
-        let new = stored(after, &mut self.canon)?;
-        Ok(Some(match (now, after) {
-            (None, Record::Node(_)) => Step::AddNode(new),
-            (None, Record::Relationship(r)) => Step::AddEdge(new, r.from.clone(), r.to.clone()),
-            (Some(there), Record::Node(_)) => Step::ChangeNode(there, new),
-            (Some(there), Record::Relationship(r)) => match &there.record {
-                Record::Relationship(old)
-                    if old.from == r.from && old.to == r.to && old.rel_type == r.rel_type =>
-                {
-                    Step::ChangeEdge(there, new)
-                }
-                // An edge cannot be moved: it goes, and another comes.
-                _ => Step::AddEdge(new, r.from.clone(), r.to.clone()),
-            },
-        }))
-    }
-
-    /// Every new edge needs its ends.
-    fn check_ends(&self, changes: &[Change], steps: &[Planned]) -> Result<()> {
-        let mut come = HashSet::new();
-        let mut gone = HashSet::new();
-        for (number, step) in steps {
-            let hash = short(Kind::Node, &changes[*number].key);
-            match step {
-                Step::AddNode(_) => come.insert(hash),
-                Step::RemoveNode(_) => gone.insert(hash),
-                _ => false,
-            };
-        }
-        for (_, step) in steps {
-            let Step::AddEdge(_, from, to) = step else {
-                continue;
-            };
-            for end in [from, to] {
-                let hash = short(Kind::Node, end);
-                let there = self.nodes.get(hash).is_some() && !gone.contains(&hash);
-                if !there && !come.contains(&hash) {
-                    return Err(Error::new(
-                        ErrorKind::Unsupported,
-                        "a graph server holds no relationship without both its ends",
-                    )
-                    .with("end", end.display())
-                    .remedy("Leave such relationships out, or move the missing nodes, too."));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Nodes that cannot go because edges would go with them that are not to.
-    fn held(&mut self, steps: &[Planned]) -> Result<Vec<usize>> {
-        let doomed: Vec<(usize, u64)> = steps
-            .iter()
-            .filter_map(|(number, step)| match step {
-                Step::RemoveNode(there) => Some((*number, there.id)),
-                _ => None,
-            })
-            .collect();
-        if doomed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let going: HashSet<u64> = steps
-            .iter()
-            .filter_map(|(_, step)| match step {
-                Step::RemoveEdge(there) => Some(there.id),
-                _ => None,
-            })
-            .collect();
-        let mut held = Vec::new();
-        for part in doomed.chunks(500) {
-            let list: Vec<String> = part.iter().map(|(_, id)| id.to_string()).collect();
-            let query = format!(
-                "CYPHER ids=[{}] UNWIND $ids AS i MATCH (n)-[e]-() WHERE ID(n)=i RETURN i, ID(e)",
-                list.join(",")
-            );
-            let mut hold = HashSet::new();
-            self.session.read(query.as_bytes(), |row| {
-                let (node, edge) = (row.id()?, row.id()?);
-                if !going.contains(&edge) {
-                    hold.insert(node);
-                }
-                Ok(())
-            })?;
-            let mut numbers: Vec<usize> = part
-                .iter()
-                .filter(|(_, id)| hold.contains(id))
-                .map(|(number, _)| *number)
-                .collect();
-            held.append(&mut numbers);
-        }
-        Ok(held)
     }
 
     /// Does what was planned; `None` if others wrote in between and the rest must be
@@ -708,28 +346,6 @@ fn ids_of(reply: &Reply) -> Vec<u64> {
         .filter_map(id)
         .filter_map(|id| u64::try_from(id).ok())
         .collect()
-}
-
-fn totals(session: &mut Session) -> Result<[u64; 2]> {
-    let counts = count(session)?;
-    Ok(Kind::BOTH.map(|kind| counts.of(kind)))
-}
-
-fn fits(expected: Option<&Digest>, found: Option<&Digest>) -> bool {
-    match (expected, found) {
-        (None, None) => true,
-        (Some(a), Some(b)) => a.matches(b),
-        _ => false,
-    }
-}
-
-fn has_plain_id(record: &Record) -> bool {
-    matches!(record.key(), Key::Id(_))
-}
-
-/// Whether an id has the form of one that was made from content.
-fn looks_derived(id: &Value) -> bool {
-    id.as_str().is_some_and(|text| text.starts_with('~'))
 }
 
 /// Statements that give a node its new labels.

@@ -1,0 +1,190 @@
+//! A real FalkorDB server of its own for a test, and a client that shares no code with
+//! what is tested: it sends words and shows what comes back.
+
+#![allow(dead_code)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Folder of `redis-server` and `falkordb.so`, as `tests/services/falkordb` prints it.
+pub const VARIABLE: &str = "MEMFERRY_TEST_FALKORDB";
+
+/// The folder, if this machine has one.
+pub fn folder() -> Option<PathBuf> {
+    std::env::var_os(VARIABLE).map(PathBuf::from)
+}
+
+/// A server; stopped when dropped, or when this process ends, however it does.
+pub struct Server {
+    child: Option<Child>,
+    folder: tempfile::TempDir,
+    extra: Vec<String>,
+}
+
+impl Server {
+    /// Starts one on a socket, with further arguments.
+    pub fn start(extra: &[&str]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("memferry-server-")
+            .tempdir()
+            .unwrap();
+        let mut server = Self {
+            child: None,
+            folder,
+            extra: extra.iter().map(|s| (*s).to_owned()).collect(),
+        };
+        server.run();
+        server
+    }
+
+    fn run(&mut self) {
+        let binaries = folder().unwrap_or_else(|| panic!("{VARIABLE} is not set"));
+        let dir = self.folder.path().to_str().unwrap().to_owned();
+        // The shell waits for the end of its input, which is the end of this process.
+        let script = "\"$0\" \"$@\" & p=$!; cat >/dev/null; kill -9 $p";
+        let child = Command::new("sh")
+            .arg("-c")
+            .arg(script)
+            .arg(binaries.join("redis-server"))
+            .args(["--port", "0", "--unixsocket"])
+            .arg(self.socket())
+            .args(["--dir", &dir, "--save", "", "--appendonly", "no"])
+            .args(["--logfile", &format!("{dir}/log"), "--loadmodule"])
+            .arg(binaries.join("falkordb.so"))
+            .args(["THREAD_COUNT", "2"])
+            .args(&self.extra)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let begun = Instant::now();
+        loop {
+            if let Ok(mut client) = Client::connect(&self.socket())
+                && client.say(&["PING"]).contains("PONG")
+            {
+                return;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "the server does not start: {}",
+                std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("s")
+    }
+
+    /// A connection.
+    pub fn client(&self) -> Client {
+        Client::connect(&self.socket()).unwrap()
+    }
+
+    /// Kills it as a failing machine would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+        let _ = std::fs::remove_file(self.socket());
+    }
+
+    /// Starts it again, with what it last saved.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.run();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A plain connection.
+pub struct Client {
+    stream: BufReader<UnixStream>,
+}
+
+impl Client {
+    /// To a socket.
+    pub fn connect(socket: &Path) -> std::io::Result<Self> {
+        let stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// A command; what is answered, as text with one line for each piece.
+    pub fn say(&mut self, words: &[&str]) -> String {
+        let mut out = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            out.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+        }
+        self.stream.get_mut().write_all(&out).unwrap();
+        let mut text = String::new();
+        self.read(0, &mut text);
+        text
+    }
+
+    /// A query; what is answered, without the times that it took.
+    pub fn query(&mut self, graph: &str, query: &str) -> String {
+        let answer = self.say(&["GRAPH.QUERY", graph, query]);
+        without_times(&answer)
+    }
+
+    /// A query that only reads.
+    pub fn look(&mut self, graph: &str, query: &str) -> String {
+        let answer = self.say(&["GRAPH.RO_QUERY", graph, query]);
+        without_times(&answer)
+    }
+
+    fn read(&mut self, depth: usize, to: &mut String) {
+        let mut line = Vec::new();
+        self.stream.read_until(b'\n', &mut line).unwrap();
+        let rest = String::from_utf8_lossy(&line[1.min(line.len())..]).into_owned();
+        let rest = rest.trim_end();
+        let pad = " ".repeat(depth);
+        match line.first() {
+            Some(b'$') => {
+                let n: i64 = rest.parse().unwrap();
+                if n < 0 {
+                    *to += &format!("{pad}(nil)\n");
+                    return;
+                }
+                let mut bytes = vec![0; n as usize + 2];
+                self.stream.read_exact(&mut bytes).unwrap();
+                bytes.truncate(n as usize);
+                *to += &format!("{pad}{}\n", String::from_utf8_lossy(&bytes));
+            }
+            Some(b'*') => {
+                let n: i64 = rest.parse().unwrap();
+                if n <= 0 {
+                    *to += &format!("{pad}(empty)\n");
+                }
+                for _ in 0..n {
+                    self.read(depth + 1, to);
+                }
+            }
+            Some(_) => *to += &format!("{pad}{rest}\n"),
+            None => panic!("the server has gone"),
+        }
+    }
+}
+
+fn without_times(answer: &str) -> String {
+    let told = |line: &&str| {
+        !line.contains("internal execution time") && !line.contains("Cached execution")
+    };
+    let lines: Vec<&str> = answer.lines().filter(told).collect();
+    lines.join("\n")
+}
