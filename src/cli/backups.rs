@@ -5,8 +5,8 @@ use super::migrate::Job;
 use super::table::Table;
 use super::watch::watching;
 use super::{Code, Context, args, keep};
-use crate::config::Side;
-use crate::engine::{self, BackupInfo};
+use crate::config::{Config, Side};
+use crate::engine::{self, BackupInfo, RunFolder, RunStatus, StoreRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{Failure, words};
 use crate::store::Address;
@@ -206,6 +206,9 @@ async fn restore(args: &Restore, context: &Context<'_>) -> Result<Code> {
             Address::parse(&known.origin)?
         }
     };
+    if !args.replace {
+        refuse_held(&target, &config, context).await?;
+    }
     Job {
         source,
         target,
@@ -213,9 +216,34 @@ async fn restore(args: &Restore, context: &Context<'_>) -> Result<Code> {
         writing: &args.writing,
         choose: &args.choose,
         drive: &args.drive,
+        replace: args.replace,
     }
     .run(&config, context)
     .await
+}
+
+/// Refuses a target that holds records, unless a run that was broken off is to go on.
+async fn refuse_held(target: &Address, config: &Config, context: &Context<'_>) -> Result<()> {
+    let store = context.open(target.clone(), Side::To, config)?;
+    let found = store.describe().await?;
+    let empty = found.counts.is_some_and(|counts| counts.total() == 0);
+    let meant = StoreRef::of(store.address());
+    let broken_off = |run: &RunFolder| {
+        matches!(run.status(), Ok(RunStatus::Unfinished))
+            && run.plan().is_ok_and(|plan| plan.target == meant)
+    };
+    if !found.exists || empty || context.home().runs()?.iter().any(broken_off) {
+        return Ok(());
+    }
+    let holds = match &found.counts {
+        Some(counts) => words::counts(counts),
+        None => "records".to_owned(),
+    };
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("{} holds {holds}", store.address()),
+    )
+    .remedy("Name a new store with --to; or add --replace to make this one equal to the backup."))
 }
 
 fn clean(keep: u32, dry_run: bool, json: Json, context: &Context<'_>) -> Result<Code> {

@@ -20,6 +20,13 @@ pub fn tell(review: &Review, out: &Output) {
         _ => Nodes::Any,
     };
     let target = look.safe(&review.target);
+    if review.removed.total() > 0 {
+        let removed = nodes.tally(review.removed);
+        out.say(&look.bold(&format!("{removed} of {target} would be removed.")));
+    }
+    if review.changed.total() == 0 {
+        return;
+    }
     let changed = nodes.tally(review.changed);
     out.say(&look.bold(&format!("{changed} of {target} would be overwritten:")));
     let replaced: Vec<&Conflict> = review.conflicts.iter().filter(|c| c.replaced).collect();

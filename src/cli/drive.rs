@@ -164,7 +164,7 @@ fn hints(report: &Report, context: &Context<'_>, drive: &Drive) {
         let flags = out.words.safe(&open.join(" "));
         out.say(&format!("To accept what would be lost, add: {flags}"));
     }
-    let written = report.written.added.total() + report.written.changed.total();
+    let written = report.written.changes();
     match report.outcome {
         Outcome::Interrupted => {
             let command = context.command(&["resume", &report.run]);

@@ -8,7 +8,7 @@ use super::drive::drive;
 use super::tail::Lengths;
 use super::{Code, Context};
 use crate::config::{Config, Side};
-use crate::engine::{self, Ask, Options, Plan, Stores};
+use crate::engine::{self, Ask, OnConflict, Options, Plan, Stores};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Address, registry};
 use std::path::Path;
@@ -28,6 +28,7 @@ pub async fn migrate(args: &Migrate, context: &Context<'_>) -> Result<Code> {
         writing: &args.writing,
         choose: &args.choose,
         drive: &args.drive,
+        replace: false,
     }
     .run(&config, context)
     .await
@@ -43,6 +44,7 @@ pub async fn export(args: &Export, context: &Context<'_>) -> Result<Code> {
         writing: &args.writing,
         choose: &args.choose,
         drive: &args.drive,
+        replace: false,
     }
     .run(&config, context)
     .await
@@ -58,6 +60,7 @@ pub async fn import(args: &Import, context: &Context<'_>) -> Result<Code> {
         writing: &args.writing,
         choose: &args.choose,
         drive: &args.drive,
+        replace: false,
     }
     .run(&config, context)
     .await
@@ -92,6 +95,8 @@ pub struct Job<'a> {
     pub choose: &'a Choose,
     /// What is shown.
     pub drive: &'a Drive,
+    /// Whether the target is made equal to the source.
+    pub replace: bool,
 }
 
 impl Job<'_> {
@@ -113,6 +118,11 @@ impl Job<'_> {
         }
         plan.write = self.writing.write(config)?;
         plan.write.dry_run = self.choose.dry_run;
+        if self.replace {
+            plan.write.replace = true;
+            plan.write.backup = true;
+            plan.write.on_conflict = OnConflict::Overwrite;
+        }
         plan.losses = self.writing.losses()?;
         if let Some(path) = &self.choose.save_plan {
             return save(&plan, path, context);

@@ -38,7 +38,7 @@ pub async fn rollback(args: &Rollback, context: &Context<'_>) -> Result<Code> {
             RunStatus::Active => false,
             RunStatus::Unfinished => true,
             RunStatus::Finished(_) => run.report()?.is_some_and(|report| {
-                let wrote = report.written.added.total() + report.written.changed.total() > 0;
+                let wrote = report.written.changes() > 0;
                 wrote && report.rollback.is_none() && report.outcome != Outcome::RolledBack
             }),
         })

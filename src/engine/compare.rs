@@ -7,7 +7,7 @@ use super::decide::{Action, Decisions, DecisionsBuilder};
 use super::ledger::{Entry, LedgerSpool, NO_TIME, next_join, pair};
 use super::plan::OnConflict;
 use super::review::Tally;
-use super::sorted::{Sorted, Sorter};
+use super::sorted::{Sorted, Sorter, Spool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{KeyHash, Kind};
 use crate::report::words::number;
@@ -27,6 +27,8 @@ pub struct Terms<'a> {
     pub target: &'a Capabilities,
     /// Whether everything passes the filter.
     pub open: bool,
+    /// Whether what is not staged is removed from the target.
+    pub replace: bool,
     /// Decisions of an earlier pass, which stay.
     pub earlier: Option<&'a Decisions>,
 }
@@ -45,8 +47,12 @@ pub struct Compared {
     pub kept: Tally,
     /// Those that the target has with the same content.
     pub same: Tally,
-    /// Records of the target that are not staged.
+    /// Records of the target that are not staged, and stay.
     pub untouched: Tally,
+    /// Those that are removed.
+    pub removed: Tally,
+    /// Their keys, in order.
+    pub doomed: Spool<16>,
     /// Conflicts by key, with the staged position; the first 10,000.
     pub conflicts: Vec<Conflicting>,
     /// Relationships with an end that is neither staged nor in the target.
@@ -126,6 +132,7 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
         terms,
         decisions: DecisionsBuilder::new(terms.dir),
         missing: Sorter::new(terms.dir),
+        doomed: Sorter::new(terms.dir),
         out: Compared {
             decisions: DecisionsBuilder::new(terms.dir).finish(terms.dir)?,
             expected: super::ledger::LedgerBuilder::new(terms.dir).spool(terms.dir)?,
@@ -134,6 +141,8 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
             kept: Tally::default(),
             same: Tally::default(),
             untouched: Tally::default(),
+            removed: Tally::default(),
+            doomed: Spool::write(terms.dir, || Ok(None))?,
             conflicts: Vec::new(),
             dangling: Found::default(),
             unselected: Found::default(),
@@ -170,7 +179,8 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
             // An end is there if its node is staged, or in the target already; that
             // saves no relationship that is itself older than what is moved.
             while let Some(end) = ends.filter(|end| end[..16] <= key[..]) {
-                let there = !new.is_empty() || !old.is_empty() && !is_old(&end);
+                let stays = !old.is_empty() && !terms.replace;
+                let there = !new.is_empty() || stays && !is_old(&end);
                 if end[..16] != key || !there {
                     pass.missing.push(seq_of(&end).to_be_bytes())?;
                 }
@@ -190,6 +200,8 @@ pub fn compare(mut sides: Sides, terms: &Terms<'_>) -> Result<Compared> {
     let mut out = pass.out;
     out.expected = expected;
     out.decisions = pass.decisions.finish(terms.dir)?;
+    let mut doomed = pass.doomed.sorted()?;
+    out.doomed = Spool::write(terms.dir, || doomed.next())?;
     Ok(out)
 }
 
@@ -198,6 +210,7 @@ struct Pass<'a> {
     decisions: DecisionsBuilder,
     /// Positions of relationships with an end that is not there, once for each.
     missing: Sorter<8>,
+    doomed: Sorter<16>,
     out: Compared,
 }
 
@@ -245,6 +258,13 @@ impl Pass<'_> {
         ready: &mut Vec<Entry>,
     ) -> Result<()> {
         self.out.repeated_in_target += old.len().saturating_sub(1) as u64;
+        if self.terms.replace && old.len() > 1 {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "the target holds several records under one id, of which one cannot be chosen",
+            )
+            .remedy("Restore into a new store, and put it in the other's place."));
+        }
         self.rename(&mut new)?;
         // Equal content first: that is the same under every policy.
         pair(&mut new, &mut old, |staged, present| {
@@ -279,6 +299,11 @@ impl Pass<'_> {
             }
         }
         for present in old {
+            if self.terms.replace {
+                *self.out.removed.of(present.kind) += 1;
+                self.doomed.push(present.key)?;
+                continue;
+            }
             *self.out.untouched.of(present.kind) += 1;
             ready.push(present);
         }

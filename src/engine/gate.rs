@@ -87,12 +87,14 @@ impl Run {
             kept: compared.kept,
             same: compared.same,
             untouched: compared.untouched,
+            removed: compared.removed,
             conflicts: self.conflicts(compared, sieve).await?,
             losses: self.report.losses.clone(),
             mode: prepared.map(|p| p.mode),
             lock_seconds: prepared.map_or(0.0, |p| {
-                let records = compared.added.total() + compared.changed.total();
-                p.lock_seconds_per_record * records as f64
+                let records =
+                    [compared.added, compared.changed, compared.removed].map(|t| t.total());
+                p.lock_seconds_per_record * records.iter().sum::<u64>() as f64
             }),
         };
         self.report.review = Some(review.clone());

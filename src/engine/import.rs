@@ -65,12 +65,20 @@ pub struct Import {
 
 /// Changes with what they replace, in the same order.
 #[derive(Clone)]
-struct Work {
+pub(super) struct Work {
     changes: Arc<[Change]>,
     before: Vec<Option<Record>>,
 }
 
 impl Work {
+    /// Removals, each with what is removed.
+    pub fn removing(all: Vec<(Change, Record)>) -> Self {
+        let (changes, before): (Vec<_>, Vec<_>) =
+            all.into_iter().map(|(c, b)| (c, Some(b))).unzip();
+        let changes = changes.into();
+        Self { changes, before }
+    }
+
     fn each(&self) -> impl Iterator<Item = (&Change, &Option<Record>)> {
         self.changes.iter().zip(&self.before)
     }
@@ -124,6 +132,19 @@ impl Import {
             bytes: [0; 2],
             canon: Canon::new(),
         }
+    }
+
+    /// Most records and bytes of a batch.
+    pub fn most(&self) -> (usize, usize) {
+        (self.rows, BATCH_BYTES)
+    }
+
+    /// Tells so many more records of a kind.
+    pub fn tell_more(&mut self, kind: Kind, more: u64) {
+        let k = kind as usize;
+        self.done[k] += more;
+        self.events
+            .progress(Phase::Import, kind, self.done[k], self.bytes[k]);
     }
 
     /// How the target is written.
@@ -204,10 +225,15 @@ impl Import {
         if pending.is_empty() {
             return Ok(());
         }
+        let work = self.changes(std::mem::take(pending)).await?;
+        self.write_parts(work).await
+    }
+
+    /// Writes a batch; a target that refuses it for its size gets it in halves.
+    pub(super) async fn write_parts(&mut self, work: Work) -> Result<()> {
         // A page can hold many batches.
         self.control.unpaused().await?;
-        // A target that refuses a batch for its size gets it in halves.
-        let mut rest = vec![self.changes(std::mem::take(pending)).await?];
+        let mut rest = vec![work];
         while let Some(work) = rest.pop() {
             match self.write(work.clone()).await {
                 Err(e) if e.kind() == ErrorKind::TooLarge && work.before.len() > 1 => {
@@ -359,9 +385,10 @@ impl Import {
     async fn acknowledge(&mut self, seq: u64, work: &Work) -> Result<()> {
         self.seq = seq;
         for (change, before) in work.each() {
-            let tally = match before {
-                None => &mut self.written.added,
-                Some(_) => &mut self.written.changed,
+            let tally = match (before, &change.after) {
+                (_, None) => &mut self.written.removed,
+                (None, _) => &mut self.written.added,
+                (Some(_), _) => &mut self.written.changed,
             };
             *tally.of(change.kind) += 1;
         }
@@ -420,7 +447,9 @@ impl Import {
                 OnConflict::Newest => now.is_some() && !is_newer(staged, present),
                 OnConflict::Skip | OnConflict::Fail => now.is_some(),
             };
-            if matches!((digest, wanted), (Some(a), Some(b)) if a.matches(&b)) {
+            if digest.is_none() && wanted.is_none() {
+                // Somebody else removed it.
+            } else if matches!((digest, wanted), (Some(a), Some(b)) if a.matches(&b)) {
                 *self.written.same.of(kind) += 1;
             } else if let (true, Some(digest)) = (stays, digest) {
                 if self.policy == OnConflict::Fail {

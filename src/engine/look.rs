@@ -86,6 +86,7 @@ pub async fn inspect_watched(store: Arc<dyn Store>, telling: &Telling) -> Result
             policy: OnConflict::Skip,
             target: &Capabilities::EVERYTHING,
             open: true,
+            replace: false,
             earlier: None,
         };
         Ok((census, compare_sides(sides, &terms)?, content_digest))

@@ -87,7 +87,7 @@ impl Run {
         let Some(prepared) = prepared else {
             return Err(Error::internal("the target was not prepared"));
         };
-        if compared.added.total() + compared.changed.total() == 0
+        if compared.added.total() + compared.changed.total() + compared.removed.total() == 0
             && present.is_some()
             && self.checkpoint.step < Step::Importing
         {
@@ -495,6 +495,7 @@ impl Run {
         let (dir, open) = (self.stage_dir(), sieve.is_open());
         let target = self.stores.target.descriptor().capabilities;
         let policy = self.plan.write.on_conflict;
+        let replace = self.plan.write.replace;
         let (collected, present) = (census.collected(), present.clone());
         super::blocking(move || {
             let terms = Terms {
@@ -502,6 +503,7 @@ impl Run {
                 policy,
                 target: &target,
                 open,
+                replace,
                 earlier: earlier.as_ref(),
             };
             compare(Sides::of(collected, &dir, present)?, &terms)

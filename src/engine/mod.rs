@@ -28,6 +28,7 @@ mod prove;
 mod publish;
 mod rate;
 mod recover;
+mod removal;
 mod review;
 mod rollback;
 mod run;

@@ -116,6 +116,10 @@ pub struct Write {
     pub backup: bool,
     /// Whether a run that fails after it wrote takes its writes back by itself.
     pub rollback: bool,
+    /// Whether the target is made equal to the source: what the source does not have is
+    /// removed. Goes with `overwrite`, a backup and no filter.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replace: bool,
     /// Only what the run would do: nothing is written to the target.
     pub dry_run: bool,
     /// Most records of a batch.
@@ -134,6 +138,7 @@ impl Default for Write {
             verify: Verify::Full,
             backup: true,
             rollback: true,
+            replace: false,
             dry_run: false,
             batch: 2_000,
             rate: 0,
@@ -271,6 +276,22 @@ impl Plan {
         }
     }
 
+    /// Refuses what cannot be meant.
+    pub fn check(&self) -> Result<()> {
+        let write = &self.write;
+        let apt = write.on_conflict == OnConflict::Overwrite && write.backup;
+        if write.replace && !(apt && self.filter.is_empty()) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a target that is to be equal to its source needs all of it, and a backup",
+            )
+            .remedy(
+                "With replace = true go on_conflict = \"overwrite\", backup = true and no filter.",
+            ));
+        }
+        Ok(())
+    }
+
     /// As a plan file.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self)
@@ -285,6 +306,7 @@ impl Plan {
             &self.target,
             &self.filter,
             self.write.on_conflict,
+            self.write.replace,
             self.write.dry_run,
             &self.losses,
         );

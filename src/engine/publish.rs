@@ -17,7 +17,7 @@ use super::step::step;
 use super::verify::{Joined, join, read_content};
 use super::{census::Census, census::Staged};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Canon;
+use crate::model::{Canon, Kind};
 use crate::report::{Outcome, Written, words};
 use crate::store::{Applied, Consistency, Prepared, WriteMode};
 use std::path::Path;
@@ -170,6 +170,7 @@ impl Run {
             compared.changed,
             compared.kept,
             compared.same,
+            compared.removed,
         ];
         self.events.emit(Event::Expected {
             phase: Phase::Import,
@@ -223,6 +224,7 @@ impl Run {
         reading
             .await
             .map_err(|e| Error::internal("reading the stage stopped").because(e))??;
+        import.remove(&compared.doomed).await?;
         import.complete().await
     }
 
@@ -254,8 +256,8 @@ impl Run {
         let (path, dir) = (self.folder.dir.join("undo.journal"), self.stage_dir());
         let (acknowledged, mut present) = (self.checkpoint.acknowledged, present.read());
         let earlier = super::blocking(move || {
-            // Key, number of the entry, whether it added, beginning of the digest: the
-            // first entry of a key tells whether the run added it.
+            // Key, number of the entry, what it did, beginning of the digest: the first
+            // entry of a key tells whether the run added it.
             let mut entries = Sorter::<41>::new(&dir);
             let mut reader = JournalReader::open(&path, acknowledged)?;
             while let Some((seq, undos)) = reader.next()? {
@@ -263,7 +265,9 @@ impl Run {
                     let mut entry = [0; 41];
                     entry[..16].copy_from_slice(&Canon::key_hash(undo.kind, &undo.key));
                     entry[16..24].copy_from_slice(&seq.to_be_bytes());
-                    entry[24] = u8::from(undo.before.is_none());
+                    entry[24] = u8::from(undo.before.is_none())
+                        | u8::from(undo.after.is_none()) << 1
+                        | (undo.kind as u8) << 2;
                     if let Some(after) = undo.after {
                         entry[25..].copy_from_slice(&after.core[..16]);
                     }
@@ -272,21 +276,27 @@ impl Run {
             }
             let (mut entries, mut written) = (entries.sorted()?, Written::default());
             let mut next = entries.next()?;
-            while let (Some(entry), Some(there)) = (next, present.peek()?) {
-                if there.key[..] < entry[..16] {
+            while let Some(entry) = next {
+                while present.peek()?.is_some_and(|p| p.key[..] < entry[..16]) {
                     present.next()?;
-                    continue;
                 }
-                let (mut ours, added) = (false, entry[24] == 1);
+                let there = present.peek()?.filter(|p| p.key[..] == entry[..16]);
+                let (mut ours, mut removed, added) = (false, false, entry[24] & 1 == 1);
                 while let Some(same) = next.filter(|n| n[..16] == entry[..16]) {
-                    ours |= there.key[..] == entry[..16] && there.digest.core[..16] == same[25..];
+                    ours |= there.is_some_and(|t| t.digest.core[..16] == same[25..]);
+                    removed = same[24] & 2 != 0;
                     next = entries.next()?;
                 }
-                let tally = match added {
-                    true => &mut written.added,
-                    false => &mut written.changed,
+                let kind = match entry[24] & 4 == 0 {
+                    true => Kind::Node,
+                    false => Kind::Relationship,
                 };
-                *tally.of(there.kind) += u64::from(ours);
+                let tally = match (added, removed && there.is_none()) {
+                    (false, true) => &mut written.removed,
+                    (true, _) => &mut written.added,
+                    (false, false) => &mut written.changed,
+                };
+                *tally.of(kind) += u64::from(ours || removed && there.is_none() && !added);
             }
             Ok(written)
         })
@@ -298,6 +308,7 @@ impl Run {
         ];
         import.written.added = earlier.added;
         import.written.changed = earlier.changed;
+        import.written.removed = earlier.removed;
         Ok(())
     }
 

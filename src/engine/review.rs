@@ -34,8 +34,11 @@ pub struct Review {
     pub kept: Tally,
     /// Records that it has with the same content.
     pub same: Tally,
-    /// Records of the target that the source does not have.
+    /// Records of the target that the source does not have, and that stay.
     pub untouched: Tally,
+    /// Those that would be removed, where the target is made equal to the source.
+    #[serde(default)]
+    pub removed: Tally,
     /// The first conflicts, at most 10,000.
     pub conflicts: Vec<Conflict>,
     /// What the target cannot hold.
@@ -49,7 +52,7 @@ pub struct Review {
 impl Review {
     /// Whether anything that exists would be changed.
     pub fn overwrites(&self) -> bool {
-        self.changed.total() > 0
+        self.changed.total() + self.removed.total() > 0
     }
 
     /// The target's name, which a person types to have something overwritten: the last
@@ -61,7 +64,7 @@ impl Review {
 
     /// Whether there is nothing to write.
     pub fn nothing_to_do(&self) -> bool {
-        self.added.total() + self.changed.total() == 0
+        self.added.total() + self.changed.total() + self.removed.total() == 0
     }
 }
 

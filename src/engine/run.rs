@@ -67,6 +67,7 @@ pub(super) struct Run {
 /// Starts a run; an unfinished one of the same plan goes on instead.
 pub async fn start(plan: Plan, stores: Stores, options: Options) -> Result<Handle> {
     super::filter::Sieve::new(&plan.filter, None)?;
+    plan.check()?;
     let identity = stores.target.identity().await?;
     // A dry run writes nothing, so it neither waits for others nor holds them up.
     let lock = match plan.write.dry_run {

@@ -189,6 +189,19 @@ pub struct Written {
     pub same: Tally,
     /// Left as the target had them, under the conflict policy.
     pub skipped: Tally,
+    /// Removed, where the target was made equal to the source.
+    #[serde(default)]
+    pub removed: Tally,
+}
+
+impl Written {
+    /// Records of the target that are not as they were.
+    pub fn changes(&self) -> u64 {
+        [self.added, self.changed, self.removed]
+            .iter()
+            .map(Tally::total)
+            .sum()
+    }
 }
 
 /// What was proven, and how.

@@ -104,6 +104,7 @@ fn review() -> Review {
         changed: tally(31, 0),
         kept: tally(0, 0),
         same: tally(0, 0),
+        removed: tally(0, 0),
         untouched: tally(181, 340),
         conflicts: vec![Conflict {
             kind: Kind::Node,

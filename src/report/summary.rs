@@ -46,11 +46,12 @@ pub(super) fn nodes(report: &Report) -> Nodes {
 fn done(report: &Report) -> String {
     let (nodes, written) = (nodes(report), report.written);
     let there = sum(&[written.added, written.changed, written.same]);
-    let wrote = sum(&[written.added, written.changed]);
+    let wrote = sum(&[written.added, written.changed, written.removed]);
     let skipped = written.skipped.total();
     let level = report.verification.as_ref().map_or("none", |v| &v.level);
     let same = report.verification.as_ref().map(|v| v.same);
     let mut line = match level {
+        _ if there.total() == 0 && wrote.total() > 0 => "Emptied, as the source is".to_owned(),
         _ if there.total() == 0 && skipped == 0 => {
             "Nothing to move: no record of the source was selected".to_owned()
         }
@@ -73,6 +74,10 @@ fn done(report: &Report) -> String {
             nodes.tally(there)
         ),
     };
+    if written.removed.total() > 0 {
+        let removed = nodes.tally(written.removed);
+        line += &format!("; {removed} that only the target had removed");
+    }
     if skipped > 0 {
         line += &format!("; {} left as the target had them", records(skipped));
     }
@@ -93,6 +98,7 @@ fn dry_run(report: &Report) -> String {
     for (verb, tally) in [
         ("add", review.added),
         ("change", review.changed),
+        ("remove", review.removed),
         ("leave as the target has them", review.kept),
     ] {
         if tally.total() > 0 {
@@ -164,7 +170,11 @@ fn differing(v: &Verification) -> String {
 
 fn failed(report: &Report) -> String {
     let nodes = nodes(report);
-    let wrote = sum(&[report.written.added, report.written.changed]);
+    let wrote = sum(&[
+        report.written.added,
+        report.written.changed,
+        report.written.removed,
+    ]);
     let left = match left_behind(report) {
         Left::Nothing => "nothing was written".to_owned(),
         Left::Written if wrote.total() > 0 => {
@@ -241,7 +251,11 @@ fn rolled_back(report: &Report) -> String {
 }
 
 fn interrupted(report: &Report) -> String {
-    let wrote = sum(&[report.written.added, report.written.changed]);
+    let wrote = sum(&[
+        report.written.added,
+        report.written.changed,
+        report.written.removed,
+    ]);
     let so_far = match left_behind(report) {
         Left::Nothing => "nothing was written yet".to_owned(),
         Left::Written if wrote.total() > 0 => {

@@ -51,6 +51,52 @@ fn a_backup_is_made_checked_and_restored() {
 }
 
 #[test]
+fn a_backup_replaces_a_store_only_when_that_is_said() {
+    let sandbox = Sandbox::new();
+    sandbox.sample("a.db");
+    sandbox.run(&["backup", "a.db"]).exits(0);
+    let held = sandbox.run(&["backups", "--json"]).json();
+    let name = held["backups"][0]["name"].as_str().unwrap().to_owned();
+    // It is used on: one memory edited, one added, one gone.
+    let db = rusqlite::Connection::open(sandbox.at("a.db")).unwrap();
+    db.execute_batch(
+        "UPDATE nodes SET properties = json_set(properties, '$.title', 'edited') WHERE rowid = 1;
+         INSERT INTO nodes SELECT 'added', label, properties, created_at, updated_at
+           FROM nodes WHERE rowid = 2;
+         DELETE FROM relationships WHERE from_id = (SELECT id FROM nodes WHERE rowid = 3)
+           OR to_id = (SELECT id FROM nodes WHERE rowid = 3);
+         DELETE FROM nodes WHERE rowid = 3;",
+    )
+    .unwrap();
+    drop(db);
+    std::fs::copy(sandbox.at("a.db"), sandbox.at("used.db")).unwrap();
+    let refused = sandbox.run(&["backups", "restore", &name]).exits(1);
+    assert!(refused.stderr.contains("--replace"), "{refused}");
+    let restore = ["backups", "restore", &name, "--replace"];
+    // Nobody is there to type the name.
+    let asked = sandbox.run(&restore).exits(1);
+    assert!(asked.stderr.contains("1 memory of"), "{asked}");
+    assert!(asked.stderr.contains("would be removed"), "{asked}");
+    sandbox.run(&["verify", "a.db", "used.db"]).exits(0);
+    let done = sandbox.run(&[&restore[..], &["--yes"]].concat()).exits(0);
+    assert!(
+        done.stdout.contains("only in the target, removed"),
+        "{done}"
+    );
+    let file = held["backups"][0]["path"].as_str().unwrap().to_owned();
+    sandbox.run(&["verify", &file, "a.db"]).exits(0);
+    // What it replaced was backed up, and a rollback brings it back.
+    let backups = sandbox.run(&["backups", "--json"]).json();
+    assert_eq!(backups["backups"].as_array().unwrap().len(), 2);
+    sandbox.run(&["rollback"]).exits(0);
+    sandbox.run(&["verify", "a.db", "used.db"]).exits(0);
+    let wrong = [&restore[..], &["--on-conflict", "skip"]].concat();
+    sandbox.run(&wrong).exits(1);
+    let wrong = [&restore[..], &["--no-backup"]].concat();
+    sandbox.run(&wrong).exits(1);
+}
+
+#[test]
 fn a_damaged_backup_is_found() {
     let sandbox = Sandbox::new();
     sandbox.sample("a.db");

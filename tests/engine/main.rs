@@ -13,5 +13,6 @@ mod meanwhile;
 mod plain;
 mod policies;
 mod records;
+mod replacing;
 mod rollback;
 mod support;

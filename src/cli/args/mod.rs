@@ -424,7 +424,7 @@ pub enum BackupsCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Move a backup's memories back to where they came from, or to another store
+    /// Make a new store of a backup, or with --replace one equal to it
     Restore(Box<Restore>),
     /// Remove all but the newest backups of each store
     Clean {
@@ -448,6 +448,10 @@ pub struct Restore {
     /// Where to; without it, where the backup was made from
     #[arg(long, value_name = "STORE")]
     pub to: Option<String>,
+    /// Make a store that holds records equal to the backup: what differs is overwritten, what the
+    /// backup does not have is removed. It is backed up first
+    #[arg(long, conflicts_with_all = ["on_conflict", "skip_duplicates", "no_backup"])]
+    pub replace: bool,
     /// How memories are written.
     #[command(flatten)]
     pub writing: Writing,

@@ -197,11 +197,18 @@ fn written(report: &Report) -> Section<'static> {
     let done = report.written;
     let kept = matches!(report.outcome, Outcome::Done | Outcome::Differences);
     let mut blocks = Vec::new();
-    let all = [done.added, done.changed, done.same, done.skipped];
+    let all = [
+        done.added,
+        done.changed,
+        done.same,
+        done.skipped,
+        done.removed,
+    ];
     if sum(&all).total() > 0 {
         let mut rows = vec![
             ("added", done.added),
             ("changed", done.changed),
+            ("only in the target, removed", done.removed),
             ("the same already, not written", done.same),
             ("differ, left as the target had them", done.skipped),
         ];
@@ -228,7 +235,10 @@ fn written(report: &Report) -> Section<'static> {
         pairs.push(("how", vec![written_how(mode).to_owned()]));
         pairs.push((
             "conflicts",
-            vec![policy(report.plan.write.on_conflict).to_owned()],
+            vec![match report.plan.write.replace {
+                true => "replace: the target is made equal to the source".to_owned(),
+                false => policy(report.plan.write.on_conflict).to_owned(),
+            }],
         ));
     }
     if let Some(backup) = &report.backup {
@@ -370,7 +380,7 @@ fn handled(report: &Report, phase: Phase) -> Option<u64> {
     let found = v.map(|v| sum(&[v.same, v.only_in_source, v.only_in_target, v.differ]).total());
     let done = match phase {
         Phase::Export | Phase::Validate => staged,
-        Phase::Import => Some(sum(&[report.written.added, report.written.changed]).total()),
+        Phase::Import => Some(report.written.changes()),
         Phase::Verify => found,
         Phase::Rollback => report
             .rollback
@@ -398,7 +408,7 @@ fn failure(report: &Report) -> Option<Section<'static>> {
 }
 
 fn next(report: &Report) -> Section<'static> {
-    let wrote = sum(&[report.written.added, report.written.changed]).total() > 0;
+    let wrote = report.written.changes() > 0;
     let command = |words: &[&str]| {
         let words = words.iter().copied();
         let options = report.options.iter().map(String::as_str);
