@@ -299,11 +299,16 @@ impl Census {
             Record::Node(_) => &mut self.types,
             Record::Relationship(_) => &mut self.relationship_types,
         };
-        let name_counted = match by_type.len() < MOST_TYPES || by_type.contains_key(&name) {
-            true => name.clone(),
-            false => "(others)".to_owned(),
-        };
-        *by_type.entry(name_counted).or_default() += 1;
+        match by_type.get_mut(&name) {
+            Some(count) => *count += 1,
+            None => {
+                let counted_as = match by_type.len() < MOST_TYPES {
+                    true => name.clone(),
+                    false => "(others)".to_owned(),
+                };
+                *by_type.entry(counted_as).or_default() += 1;
+            }
+        }
         if matches!(record.key(), Key::Derived(_) | Key::Id(Value::Null)) {
             note(&mut self.without_id, record);
         }

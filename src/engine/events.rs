@@ -138,6 +138,11 @@ impl Events {
         self.emit(Event::PhaseStarted { phase });
     }
 
+    /// Whether a phase has begun and not ended.
+    pub fn is_open(&self, phase: Phase) -> bool {
+        self.with(|inner| inner.begun.iter().any(|(p, _)| *p == phase))
+    }
+
     /// A phase ended.
     pub fn end(&self, phase: Phase, ok: bool) {
         let ms = self.with(|inner| {

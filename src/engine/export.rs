@@ -196,7 +196,7 @@ impl Worker {
             }
             _ => {}
         }
-        Ok((ArchiveWriter::create(stage, header)?, None))
+        Ok((ArchiveWriter::create_stage(stage, header)?, None))
     }
 
     fn work(

@@ -2,7 +2,7 @@
 //! written, acknowledged, checkpointed. A write that was not answered is never
 //! repeated before the target was asked.
 
-use super::census::{Staged, time_of};
+use super::census::{Census, Staged, time_of};
 use super::checkpoint::Checkpoint;
 use super::compare::is_newer;
 use super::control::{Control, is_lost};
@@ -15,6 +15,7 @@ use super::ledger::{Entry, LedgerBuilder, NO_TIME};
 use super::loss::short_key;
 use super::plan::OnConflict;
 use super::step::step;
+use super::verify::{Content, read_content};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, Kind, Record};
 use crate::report::Written;
@@ -54,6 +55,8 @@ pub struct Import {
     pub written: Written,
     /// What somebody else put meanwhile where this run was to write, and that stays.
     pub theirs: LedgerBuilder,
+    /// What the target holds, if it was read while it was completed.
+    pub read_back: Option<Content>,
     /// Records, by kind, that are the same only because an earlier part of the run wrote
     /// them.
     pub met_again: [u64; 2],
@@ -127,6 +130,7 @@ impl Import {
             events,
             written: Written::default(),
             theirs: LedgerBuilder::new(sort_in),
+            read_back: None,
             met_again: [0; 2],
             done: [0; 2],
             bytes: [0; 2],
@@ -538,6 +542,22 @@ impl Import {
             }
         }
         self.writer()?.complete().await
+    }
+
+    /// The same, and reads the target back meanwhile, if it can be: into `census`.
+    pub async fn complete_reading(&mut self, census: Census) -> Result<()> {
+        let Some(mut applied) = self.writer()?.applied().await? else {
+            return self.complete().await;
+        };
+        self.events.begin(Phase::Verify);
+        let (events, control) = (self.events.clone(), self.control.clone());
+        let told = (&events, &control);
+        let read = read_content(&mut *applied, census, Phase::Verify, told);
+        let (completed, read) = tokio::join!(self.complete(), read);
+        completed?;
+        // What could not be read is read again, by those who know what to do about it.
+        self.read_back = read.ok();
+        Ok(())
     }
 
     /// The target as it is now, for verification.

@@ -376,10 +376,12 @@ impl Run {
         };
         let (feed, fed) = mpsc::channel(2);
         self.events.begin(Phase::Import);
+        let reading_back = self.reading_back();
         let overlapped = tokio::spawn(async move {
-            let imported = match import.run(fed).await {
-                Ok(()) => import.complete().await,
-                failed => failed,
+            let imported = match (import.run(fed).await, reading_back) {
+                (Ok(()), Some(census)) => import.complete_reading(census).await,
+                (Ok(()), None) => import.complete().await,
+                (failed, _) => failed,
             };
             match imported {
                 Ok(()) => Ok(Box::new(import)),

@@ -56,7 +56,9 @@ impl Run {
                 our_fault: false,
             });
         }
-        self.events.begin(Phase::Verify);
+        if !self.events.is_open(Phase::Verify) {
+            self.events.begin(Phase::Verify);
+        }
         let (verification, our_fault) = match level {
             Verify::Sample(n) => self.verify_sample(import, sieve, compared, n).await?,
             _ => self.verify_all(import, sieve, compared).await?,
@@ -73,6 +75,14 @@ impl Run {
             identical,
             our_fault,
         })
+    }
+
+    /// Where an import puts what it reads back while the target is completed; `None` if
+    /// not everything is to be read.
+    pub fn reading_back(&self) -> Option<Census> {
+        let readable = self.stores.target.descriptor().source;
+        let full = readable && matches!(self.plan.write.verify, Verify::Full);
+        full.then(|| Census::plain(&self.stage_dir(), false))
     }
 
     /// The controls while the target is read: a transaction is not held open by a pause.
@@ -109,12 +119,16 @@ impl Run {
         sieve: &Sieve,
         compared: &Compared,
     ) -> Result<(Verification, bool)> {
-        let mut snapshot = import.snapshot().await?;
-        let census = Census::plain(&self.stage_dir(), false);
-        let control = self.control_of(import);
-        let told = (&self.events, &control);
-        let content = read_content(&mut *snapshot, census, Phase::Verify, told).await?;
-        drop(snapshot);
+        let content = match import.read_back.take() {
+            Some(content) => content,
+            None => {
+                let mut snapshot = import.snapshot().await?;
+                let census = Census::plain(&self.stage_dir(), false);
+                let control = self.control_of(import);
+                let told = (&self.events, &control);
+                read_content(&mut *snapshot, census, Phase::Verify, told).await?
+            }
+        };
         let (lost, counts) = (content.census.lost.clone(), content.counts);
         let mut expected = compared.expected.read();
         let joined = super::blocking(move || {

@@ -225,7 +225,10 @@ impl Run {
             .await
             .map_err(|e| Error::internal("reading the stage stopped").because(e))??;
         import.remove(&compared.doomed).await?;
-        import.complete().await
+        match self.reading_back() {
+            Some(census) => import.complete_reading(census).await,
+            None => import.complete().await,
+        }
     }
 
     /// The target must still be as it was compared; held open, nobody else can change it

@@ -58,6 +58,9 @@ impl Digest {
 pub struct Canon {
     buffer: Vec<u8>,
     members: Vec<Member>,
+    /// Which member stood where after sorting, the last time.
+    order: Vec<usize>,
+    sorted: Vec<Member>,
     open: Vec<Open>,
     spare: Vec<u8>,
     out: Vec<u8>,
@@ -321,10 +324,29 @@ impl Canon {
         Digest { core, row }
     }
 
-    /// Sorts the top-level members by key and keeps the last of equal ones.
+    /// Sorts the top-level members by key and keeps the last of equal ones. Records of
+    /// one store mostly have the same keys in the same order: that of the last one is
+    /// tried first.
     fn sort_top(&mut self) {
-        let buffer = &self.buffer;
-        self.repeated |= sort_members(&mut self.members, buffer);
+        if self.order.len() != self.members.len() || !self.put_in_order() {
+            self.order.clear();
+            self.order.extend(0..self.members.len());
+            let (members, buffer) = (&self.members, &self.buffer);
+            self.order
+                .sort_by(|&a, &b| by_key(&members[a], &members[b], buffer));
+            if !self.put_in_order() {
+                self.repeated |= drop_repeated(&mut self.sorted, &self.buffer);
+            }
+        }
+        std::mem::swap(&mut self.members, &mut self.sorted);
+    }
+
+    /// Puts the members in the known order; whether that sorts them.
+    fn put_in_order(&mut self) -> bool {
+        self.sorted.clear();
+        self.sorted
+            .extend(self.order.iter().map(|&at| self.members[at]));
+        is_sorted(&self.sorted, &self.buffer)
     }
 
     fn close_last(&mut self) {
@@ -341,19 +363,31 @@ impl Canon {
 
 /// Sorts by key; of equal keys the last stays. Tells whether there were any.
 fn sort_members(members: &mut Vec<Member>, buffer: &[u8]) -> bool {
-    if members
-        .windows(2)
-        .all(|w| w[0].key(buffer) < w[1].key(buffer))
-    {
+    if is_sorted(members, buffer) {
         return false;
     }
-    members.sort_by(|a, b| {
-        let by_key = a.key(buffer).cmp(b.key(buffer));
-        by_key.then(b.key.0.cmp(&a.key.0))
-    });
+    members.sort_by(|a, b| by_key(a, b, buffer));
+    drop_repeated(members, buffer)
+}
+
+/// By key; of equal keys the last one first.
+fn by_key(a: &Member, b: &Member, buffer: &[u8]) -> std::cmp::Ordering {
+    let order = a.key(buffer).cmp(b.key(buffer));
+    order.then(b.key.0.cmp(&a.key.0))
+}
+
+/// Keeps the first of equal keys. Tells whether there were any.
+fn drop_repeated(members: &mut Vec<Member>, buffer: &[u8]) -> bool {
     let before = members.len();
     members.dedup_by(|later, first| later.key(buffer) == first.key(buffer));
     members.len() != before
+}
+
+/// Whether each key is greater than the one before.
+fn is_sorted(members: &[Member], buffer: &[u8]) -> bool {
+    members
+        .windows(2)
+        .all(|w| w[0].key(buffer) < w[1].key(buffer))
 }
 
 fn nullable(name: &[u8]) -> bool {

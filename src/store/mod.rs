@@ -266,7 +266,15 @@ pub trait Writer: Send {
     /// become, nothing of the batch is done and the answer is `Conflict`.
     async fn apply(&mut self, batch: &Batch) -> Result<Applied>;
 
-    /// Ends importing: makes indexes and whatever else is left before verification.
+    /// All records as they were applied, if they can be read while [`Writer::complete`]
+    /// does what is left; nothing is applied after it. `None` where a store must be
+    /// complete before it can be read.
+    async fn applied(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        Ok(None)
+    }
+
+    /// Ends importing: makes indexes and whatever else is left before publication, without
+    /// changing a record.
     async fn complete(&mut self) -> Result<()> {
         Ok(())
     }

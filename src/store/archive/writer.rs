@@ -21,6 +21,9 @@ use zstd::bulk::Compressor;
 /// Strength of compression: the fastest that still halves memories.
 const LEVEL: i32 = 1;
 
+/// The same for what is read again soon and then removed.
+const STAGE_LEVEL: i32 = -3;
+
 /// Writes an archive.
 pub struct ArchiveWriter {
     path: PathBuf,
@@ -70,9 +73,22 @@ impl ArchiveWriter {
     /// Begins a new archive; `AlreadyExists` if anything is there. Only its owner can
     /// read the file.
     pub fn create(path: &Path, header: &Header) -> Result<Self> {
+        Self::begin(path, header, LEVEL)
+    }
+
+    /// The same for an archive that is soon removed: sooner written, and larger.
+    pub fn create_stage(path: &Path, header: &Header) -> Result<Self> {
+        Self::begin(path, header, STAGE_LEVEL)
+    }
+
+    fn begin(path: &Path, header: &Header, level: i32) -> Result<Self> {
         let line = header.line()?;
         let file = file::create_private(path)?;
         let mut writer = Self::over(path, file, header.clone(), Vec::new(), 0)?;
+        writer
+            .compressor
+            .set_compression_level(level)
+            .map_err(|cause| Error::internal("zstd cannot be set up").because(cause))?;
         writer.lines = line;
         if let Err(failed) = writer.write_frame(writer.lines.len(), Open::default()) {
             let _ = std::fs::remove_file(path);

@@ -253,6 +253,17 @@ impl<A: Around> Writer for Wrapped<Box<dyn Writer>, A> {
         through(&*self.around, Call::Apply, inner, load).await
     }
 
+    async fn applied(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        let inner = self.inner.applied();
+        let inner = through(&*self.around, Call::WriterSnapshot, inner, nothing).await?;
+        Ok(inner.map(|inner| -> Box<dyn Snapshot> {
+            Box::new(Wrapped {
+                inner,
+                around: self.around.clone(),
+            })
+        }))
+    }
+
     async fn complete(&mut self) -> Result<()> {
         let inner = self.inner.complete();
         through(&*self.around, Call::Complete, inner, nothing).await

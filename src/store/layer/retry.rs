@@ -190,6 +190,11 @@ impl Writer for Retry<Box<dyn Writer>> {
         self.inner.apply(batch).await
     }
 
+    async fn applied(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        let inner = again!(self.patience, self.inner.applied())?;
+        Ok(inner.map(|inner| self.snapshot_of(inner)))
+    }
+
     async fn complete(&mut self) -> Result<()> {
         self.inner.complete().await
     }

@@ -6,7 +6,9 @@ use super::typescript;
 use super::write::{can_start, made_up_start};
 use crate::mapping::reserved;
 use crate::model::{Canon, Key, Kind, Node, Properties, Record, Relationship, Row, Text, Value};
+use memchr::memmem::Finder;
 use rusqlite::types::ValueRef;
+use std::sync::LazyLock;
 
 /// A table that holds records of a kind.
 #[derive(Clone, Debug)]
@@ -240,9 +242,12 @@ pub(super) fn name(cell: Value) -> (Text, Option<Value>) {
     }
 }
 
+/// How properties name what [`reserved`] keeps in them.
+static MENTION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"memferry\""));
+
 fn stored(cell: Value) -> Properties {
     if let Value::Text(text) = &cell
-        && memchr::memmem::find(text.as_bytes(), b"\"memferry\"").is_some()
+        && MENTION.find(text.as_bytes()).is_some()
     {
         let properties = Properties::Stored(cell);
         let decoded = properties.map().as_deref().and_then(reserved::decode);

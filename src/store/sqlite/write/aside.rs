@@ -7,6 +7,7 @@ use crate::store::protocol::file;
 use crate::store::sqlite::access::Db;
 use crate::store::sqlite::layout::Layout;
 use crate::store::sqlite::place::{SIDES, beside};
+use crate::store::sqlite::reading::{Picture, Reading};
 use crate::store::sqlite::{fault, schema};
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -18,8 +19,18 @@ pub(in crate::store::sqlite) struct Aside {
     aside: PathBuf,
     /// What SQLite would have given a new file here.
     mode: u32,
-    complete: bool,
+    stage: Stage,
     published: bool,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Filling,
+    /// All rows are in the file, under the tables' real definitions.
+    Filled,
+    /// The indexes are there, too.
+    Complete,
 }
 
 /// Refuses a name beside which a file of an earlier database was left: SQLite would take
@@ -59,7 +70,7 @@ impl Aside {
             mode: create(&path)?,
             target: target.to_path_buf(),
             aside: path,
-            complete: false,
+            stage: Stage::Filling,
             published: false,
         };
         let db = Db::open(&aside.aside, "mode=rw", false)?;
@@ -77,12 +88,13 @@ impl Aside {
         Ok((aside, session))
     }
 
-    /// Gives the tables their real definitions, makes the indexes, ends the transaction.
-    pub(super) fn complete(&mut self, session: &mut Session) -> Result<()> {
+    /// Gives the tables their real definitions and ends the transaction: from here on the
+    /// rows stay where they are.
+    fn fill(&mut self, session: &mut Session) -> Result<()> {
         if session.broken {
             return Err(Error::internal("a writer was used after it had failed"));
         }
-        if self.complete {
+        if self.stage >= Stage::Filled {
             return Ok(());
         }
         let conn = session.conn()?;
@@ -94,18 +106,42 @@ impl Aside {
                     [name, sql],
                 )?;
             }
-            conn.execute_batch("COMMIT; PRAGMA writable_schema=RESET; BEGIN IMMEDIATE")?;
+            conn.execute_batch("COMMIT; PRAGMA writable_schema=RESET")
+        };
+        finish().map_err(|failure| broken(session, failure))?;
+        self.stage = Stage::Filled;
+        Ok(())
+    }
+
+    /// The rows, to be read while the indexes are made. No lock is taken: nobody else
+    /// knows the file, and making an index changes no page of a table.
+    pub(super) fn filled(&mut self, session: &mut Session) -> Result<Reading> {
+        self.fill(session)?;
+        let db = Db::open(&self.aside, "mode=ro&immutable=1", false)?;
+        // One transaction, so that the schema is read once, before it grows.
+        db.conn
+            .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")
+            .map_err(|failure| fault::error("read", &self.aside, failure))?;
+        let (path, layout) = (self.aside.clone(), Layout::p2());
+        Ok(Reading::new(path, db, layout, Picture::Isolated))
+    }
+
+    /// Makes the indexes, and the file durable.
+    pub(super) fn complete(&mut self, session: &mut Session) -> Result<()> {
+        self.fill(session)?;
+        if self.stage == Stage::Complete {
+            return Ok(());
+        }
+        let conn = session.conn()?;
+        let finish = || -> rusqlite::Result<()> {
+            conn.execute_batch("BEGIN IMMEDIATE")?;
             for (_, sql) in schema::REST {
                 conn.execute_batch(sql)?;
             }
             conn.execute_batch("COMMIT")
         };
-        if let Err(failure) = finish() {
-            let error = session.failed("write", failure);
-            session.broken = true;
-            return Err(error);
-        }
-        self.complete = true;
+        finish().map_err(|failure| broken(session, failure))?;
+        self.stage = Stage::Complete;
         file::sync(&self.aside)
     }
 
@@ -132,6 +168,11 @@ impl Aside {
         }
         file::remove(&self.aside).map(drop)
     }
+}
+
+fn broken(session: &mut Session, failure: rusqlite::Error) -> Error {
+    session.broken = true;
+    session.failed("write", failure)
 }
 
 /// Makes the file for its owner alone; tells the mode that others' files get here.

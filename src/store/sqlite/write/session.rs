@@ -289,10 +289,11 @@ impl Session {
 
     /// Whether inserting alone tells that a record was not there.
     fn is_new(&self, change: &Change) -> bool {
+        let found = &self.found[slot(change.kind)];
         let hash = || Canon::key_hash(change.kind, &change.key);
         change.before.is_none()
             && derived(&change.key).is_none()
-            && !matches!(self.found[slot(change.kind)].get(&hash()), Some(Some(_)))
+            && (found.is_empty() || !matches!(found.get(&hash()), Some(Some(_))))
     }
 
     fn meet(&mut self, change: &Change) -> Result<Meets> {

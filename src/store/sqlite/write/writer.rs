@@ -128,6 +128,20 @@ impl Writer for SqliteWriter {
         .await
     }
 
+    async fn applied(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        let reading = self.work(|how, session| {
+            how.must_be_open()?;
+            match &mut how.mode {
+                Mode::Aside(aside) => aside.filled(session).map(Some),
+                Mode::Transaction(_) => Ok(None),
+            }
+        });
+        let snapshot = |reading| -> Box<dyn Snapshot> {
+            Box::new(Pictured::Store(Arc::new(Mutex::new(reading))))
+        };
+        Ok(reading.await?.map(snapshot))
+    }
+
     async fn complete(&mut self) -> Result<()> {
         self.work(|how, session| {
             how.must_be_open()?;
