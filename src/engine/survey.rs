@@ -12,12 +12,14 @@ use super::ledger::{LedgerBuilder, LedgerSpool, next_join};
 use super::migrate::{READINGS, drifting};
 use super::plan::OnConflict;
 use super::run::Run;
-use super::verify::{Content, read_content};
+use super::verify::{Beside, Content, read_beside, send_pages};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Kind;
 use crate::report::{Outcome, words};
-use crate::store::{Consistency, Fingerprint, Prepared, Store};
+use crate::store::{Consistency, Fingerprint, Page, Prepared, Store};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// What a survey found.
 pub enum Surveyed {
@@ -48,28 +50,31 @@ impl Run {
             events: self.events.clone(),
             control: self.control.clone(),
         };
-        let target = read.at_rest(
-            &self.stores.target,
-            Census::plain(&self.stage_dir(), newest).with_newest(),
-        );
-        let (present, source) =
-            match alike && sieve.is_open() && self.checkpoint.step == Step::Exporting {
-                true => {
-                    let source = read.once(
-                        &self.stores.source,
-                        self.census(sieve),
-                        Consistency::InPlace,
-                    );
-                    let (present, source) = tokio::join!(target, source);
-                    (present?, source.ok())
+        let census = Census::plain(&self.stage_dir(), newest).with_newest();
+        let alike = alike && sieve.is_open() && self.checkpoint.step == Step::Exporting;
+        if !alike {
+            let present = read.at_rest(&self.stores.target, census, None).await?;
+            let (spool, _) = self.keep_present(present).await?;
+            return Ok(Surveyed::Present(Some(spool)));
+        }
+        let (pages, beside) = mpsc::channel(2);
+        let target = read.at_rest(&self.stores.target, census, Some(beside));
+        let source = read.beside(&self.stores.source, pages, self.census(sieve));
+        let (present, source) = tokio::join!(target, source);
+        let present = present?;
+        let same = present.1.same;
+        let (spool, present) = self.keep_present(present).await?;
+        match source {
+            Ok(Read::SentOn) if same => {
+                return Ok(Surveyed::Same(self.nothing_to_move(&present, &spool)));
+            }
+            Ok(Read::Apart(source)) => {
+                if let Some(outcome) = self.same(source.census, &spool).await? {
+                    return Ok(Surveyed::Same(outcome));
                 }
-                false => (target.await?, None),
-            };
-        let spool = self.keep_present(present).await?;
-        if let Some(source) = source
-            && let Some(outcome) = self.same(source.census, &spool).await?
-        {
-            return Ok(Surveyed::Same(outcome));
+            }
+            // What is wrong with the source is told when it is read for the move.
+            Ok(Read::SentOn) | Err(_) => {}
         }
         self.control.check()?;
         Ok(Surveyed::Present(Some(spool)))
@@ -78,7 +83,7 @@ impl Run {
     async fn keep_present(
         &mut self,
         (fingerprint, content): (Fingerprint, Content),
-    ) -> Result<LedgerSpool> {
+    ) -> Result<(LedgerSpool, Census)> {
         let unreadable = content.census.lost.unreadable.total();
         if unreadable > 0 {
             return Err(Error::new(
@@ -93,9 +98,11 @@ impl Run {
         self.report.target.description.counts = Some(content.counts);
         self.present_newest = content.census.newest.clone();
         let dir = self.stage_dir();
-        let spool = super::blocking(move || content.census.ledger.spool(&dir)).await?;
+        let mut census = content.census;
+        let ledger = census.collected().ledger;
+        let spool = super::blocking(move || ledger.spool(&dir)).await?;
         self.compared_with(fingerprint, &spool);
-        Ok(spool)
+        Ok((spool, census))
     }
 
     /// Notes what the target is compared with, and so must still hold when it is written.
@@ -128,19 +135,28 @@ impl Run {
             Ok((census, true))
         })
         .await?;
-        if !same || !clean {
-            return Ok(None);
-        }
+        Ok((same && clean).then(|| self.nothing_to_move(&census, spool)))
+    }
+
+    fn nothing_to_move(&mut self, census: &Census, spool: &LedgerSpool) -> Outcome {
         for phase in [Phase::Export, Phase::Backup, Phase::Import] {
             self.events
                 .skip(phase, "source and target hold the same records");
         }
-        self.report_same(&census, &spool.content);
-        Ok(Some(match self.plan.write.dry_run {
+        self.report_same(census, &spool.content);
+        match self.plan.write.dry_run {
             true => Outcome::DryRun,
             false => Outcome::Done,
-        }))
+        }
     }
+}
+
+/// What became of a source that was read beside its target.
+enum Read {
+    /// All its pages were taken.
+    SentOn,
+    /// It parted from the target, and was read on its own.
+    Apart(Box<Content>),
 }
 
 /// Reads stores whole, told as part of preflight.
@@ -155,11 +171,12 @@ impl Reading {
         &self,
         store: &Arc<dyn Store>,
         census: Census,
+        mut beside: Option<Beside>,
     ) -> Result<(Fingerprint, Content)> {
         let (mut how, mut last) = (Consistency::InPlace, None);
         for _ in 0..READINGS {
             let fingerprint = store.fingerprint().await?;
-            match self.once(store, census.anew(), how).await {
+            match self.once(store, census.anew(), how, beside.take()).await {
                 Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::Copy,
                 Err(e) if is_lost(&e) => {
                     last = Some(e);
@@ -177,9 +194,28 @@ impl Reading {
         store: &Arc<dyn Store>,
         census: Census,
         how: Consistency,
+        beside: Option<Beside>,
     ) -> Result<Content> {
         let mut snapshot = store.snapshot(how).await?;
         let told = (&self.events, &self.control);
-        read_content(&mut *snapshot, census, Phase::Preflight, told).await
+        read_beside(&mut *snapshot, census, Phase::Preflight, told, beside).await
+    }
+
+    /// Sends a store's pages to whoever reads another one, as long as the two agree; then
+    /// reads it into a census of its own.
+    async fn beside(
+        &self,
+        store: &Arc<dyn Store>,
+        pages: mpsc::Sender<(Kind, Page)>,
+        census: Census,
+    ) -> Result<Read> {
+        let mut snapshot = store.snapshot(Consistency::InPlace).await?;
+        if send_pages(&mut *snapshot, pages, &self.control).await? {
+            snapshot.finish().await?;
+            return Ok(Read::SentOn);
+        }
+        drop(snapshot);
+        let content = self.once(store, census, Consistency::InPlace, None).await?;
+        Ok(Read::Apart(Box::new(content)))
     }
 }

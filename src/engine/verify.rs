@@ -6,7 +6,7 @@ use super::event::{Event, Phase};
 use super::events::Events;
 use super::ledger::{Entry, Ledger, next_join, pair};
 use crate::error::{Error, Result};
-use crate::model::{KeyHash, Kind};
+use crate::model::{KeyHash, Kind, Record};
 use crate::report::{MOST_KEPT, Mark, Verification};
 use crate::store::{Counts, Limit, Page, Snapshot};
 use tokio::sync::mpsc;
@@ -17,15 +17,31 @@ pub struct Content {
     pub census: Census,
     /// Its own count.
     pub counts: Counts,
+    /// Whether another store, read beside it, gave the same records in the same order.
+    pub same: bool,
 }
+
+/// Pages of another store, to be held against those that are read.
+pub type Beside = mpsc::Receiver<(Kind, Page)>;
 
 /// Reads all of a snapshot into a census: pages are read while earlier ones are
 /// digested.
 pub async fn read_content(
     snapshot: &mut dyn Snapshot,
+    census: Census,
+    phase: Phase,
+    told: (&Events, &Control),
+) -> Result<Content> {
+    read_beside(snapshot, census, phase, told, None).await
+}
+
+/// The same, beside another store. What is equal in place needs no digest of its own.
+pub async fn read_beside(
+    snapshot: &mut dyn Snapshot,
     mut census: Census,
     phase: Phase,
     (events, control): (&Events, &Control),
+    beside: Option<Beside>,
 ) -> Result<Content> {
     let counts = snapshot.counts().await?;
     events.emit(Event::Expected {
@@ -35,12 +51,19 @@ pub async fn read_content(
     });
     let (pages, mut received) = mpsc::channel::<(Kind, Page)>(2);
     let told = events.clone();
-    let worker = tokio::task::spawn_blocking(move || -> Result<Census> {
+    let mut follower = beside.map(Follower::new);
+    let worker = tokio::task::spawn_blocking(move || -> Result<(Census, bool)> {
         let (mut done, mut last) = ([0u64; 2], None);
         while let Some((kind, page)) = received.blocking_recv() {
+            if !page.unreadable.is_empty() {
+                follower = None;
+            }
             census.lost.unreadable(page.unreadable);
             done[kind as usize] += page.records.len() as u64;
             for record in page.records {
+                if follower.as_mut().is_some_and(|f| !f.meets(&record)) {
+                    follower = None;
+                }
                 if let Taken::Staged { .. } = census.take(record)? {}
             }
             let bytes = census.bytes[kind as usize];
@@ -51,36 +74,80 @@ pub async fn read_content(
             last = Some(kind);
         }
         told.reached(phase, Kind::Relationship, done[1], census.bytes[1]);
-        Ok(census)
+        Ok((census, follower.is_some_and(Follower::ends)))
     });
-    let read = async {
-        for kind in Kind::BOTH {
-            let mut after = None;
-            loop {
-                control.unpaused().await?;
-                let page = snapshot.scan(kind, after.as_ref(), Limit::PAGE).await?;
-                after = page.next.clone();
-                if pages.send((kind, page)).await.is_err() {
-                    return Ok(());
-                }
-                if after.is_none() {
-                    break;
-                }
-            }
-        }
-        drop(pages);
-        Ok::<(), Error>(())
-    }
-    .await;
-    let census = worker
+    let read = send_pages(snapshot, pages, control).await;
+    let worked = worker
         .await
         .map_err(|e| Error::internal("reading stopped").because(e))?;
     read?;
     snapshot.finish().await?;
+    let (census, same) = worked?;
     Ok(Content {
-        census: census?,
+        census,
         counts,
+        same,
     })
+}
+
+/// Sends all pages of a snapshot; whether somebody took all of them.
+pub async fn send_pages(
+    snapshot: &mut dyn Snapshot,
+    to: mpsc::Sender<(Kind, Page)>,
+    control: &Control,
+) -> Result<bool> {
+    for kind in Kind::BOTH {
+        let mut after = None;
+        loop {
+            control.unpaused().await?;
+            let page = snapshot.scan(kind, after.as_ref(), Limit::PAGE).await?;
+            after = page.next.clone();
+            if to.send((kind, page)).await.is_err() {
+                return Ok(false);
+            }
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Takes the records of another store one by one.
+struct Follower {
+    pages: Beside,
+    records: std::vec::IntoIter<Record>,
+}
+
+impl Follower {
+    fn new(pages: Beside) -> Self {
+        Self {
+            pages,
+            records: Vec::new().into_iter(),
+        }
+    }
+
+    fn next(&mut self) -> Option<Record> {
+        loop {
+            if let Some(record) = self.records.next() {
+                return Some(record);
+            }
+            let (_, page) = self.pages.blocking_recv()?;
+            if !page.unreadable.is_empty() {
+                return None;
+            }
+            self.records = page.records.into_iter();
+        }
+    }
+
+    /// Whether the other store's next record is this one.
+    fn meets(&mut self, record: &Record) -> bool {
+        self.next().is_some_and(|next| next.is_identical(record))
+    }
+
+    fn ends(mut self) -> bool {
+        self.next().is_none()
+    }
 }
 
 /// A record that is not as it shall be.

@@ -216,6 +216,28 @@ impl Record {
         }
     }
 
+    /// Whether both are carried alike to the last byte. Then they are equal; records that
+    /// are not may be equal all the same, as their digests tell.
+    pub fn is_identical(&self, other: &Record) -> bool {
+        let alike = |a: &Properties, b: &Properties| match (a, b) {
+            (Properties::Stored(a), Properties::Stored(b)) => a == b,
+            (Properties::Typed(a), Properties::Typed(b)) => a == b,
+            _ => false,
+        };
+        match (self, other) {
+            (Record::Node(a), Record::Node(b)) => {
+                (&a.key, &a.labels, &a.row) == (&b.key, &b.labels, &b.row)
+                    && alike(&a.properties, &b.properties)
+            }
+            (Record::Relationship(a), Record::Relationship(b)) => {
+                (&a.key, &a.from, &a.to) == (&b.key, &b.from, &b.to)
+                    && (&a.rel_type, &a.row) == (&b.rel_type, &b.row)
+                    && alike(&a.properties, &b.properties)
+            }
+            _ => false,
+        }
+    }
+
     /// Bytes it takes, roughly; what batches and limits count.
     pub fn size(&self) -> usize {
         self.properties().size() + 200

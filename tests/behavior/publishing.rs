@@ -14,7 +14,8 @@ behaviors! { "publishing";
     target_aside:
         publishing_never_replaces_what_appeared_meanwhile,
         a_refused_publish_can_be_cleaned_up,
-        nothing_is_seen_before_publishing;
+        nothing_is_seen_before_publishing,
+        what_was_applied_is_read_while_it_is_completed;
     target_absent_file:
         publishing_never_replaces_a_folder,
         publishing_never_replaces_a_dangling_link,
@@ -69,6 +70,30 @@ async fn nothing_is_seen_before_publishing(subject: S) {
     assert!(!site.store().describe().await.unwrap().exists);
     assert_eq!(writer.publish().await.unwrap(), Applied::Done);
     assert!(site.bytes().is_some());
+}
+
+async fn what_was_applied_is_read_while_it_is_completed(subject: S) {
+    let site = subject.site().await;
+    let store = site.store();
+    let (records, mut writer) = (memories(0..1500), writer(&*store).await);
+    apply_all(&mut *writer, &records, 500).await;
+    let Some(mut applied) = writer.applied().await.unwrap() else {
+        // Then it is no picture of the half of it either.
+        writer.complete().await.unwrap();
+        return;
+    };
+    let (seen, completed) = tokio::join!(picture_of(&mut *applied), writer.complete());
+    completed.unwrap();
+    seen.unwrap().assert_same(&Picture::of(&records));
+    picture_of(&mut *applied)
+        .await
+        .unwrap()
+        .assert_same(&Picture::of(&records));
+    drop(applied);
+    publish(writer).await;
+    look(&*site.store())
+        .await
+        .assert_same(&Picture::of(&records));
 }
 
 async fn publishing_never_replaces_a_folder(subject: S) {

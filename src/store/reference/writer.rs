@@ -259,6 +259,13 @@ impl Writer for Writing {
         answer(met.unanswered)
     }
 
+    async fn applied(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        match self.lock.mode {
+            WriteMode::Aside => self.snapshot().await.map(Some),
+            WriteMode::Transaction | WriteMode::Journal => Ok(None),
+        }
+    }
+
     async fn complete(&mut self) -> Result<()> {
         self.inner.enter_session(Call::Complete, self.session)?;
         self.must_be_open()

@@ -99,7 +99,9 @@ impl Aside {
         }
         let conn = session.conn()?;
         let finish = || -> rusqlite::Result<()> {
-            conn.execute_batch("PRAGMA cache_size=-6000; PRAGMA writable_schema=ON")?;
+            conn.execute_batch(
+                "PRAGMA cache_size=-6000; PRAGMA threads=1; PRAGMA writable_schema=ON",
+            )?;
             for (name, sql) in schema::TABLES {
                 conn.execute(
                     "UPDATE sqlite_schema SET sql = ?2 WHERE type = 'table' AND name = ?1",
