@@ -21,6 +21,7 @@ mod keep;
 mod man;
 mod migrate;
 mod resume;
+mod run_server;
 mod runs;
 mod schema;
 mod stores;
@@ -112,6 +113,7 @@ fn run(cli: Cli, output: &Output) -> Result<Code> {
         Command::Completions(args) => return completions::run(&args, output),
         Command::Man => return man::run(output),
         Command::Schema(args) => return schema::run(&args, output),
+        Command::RunServer(args) => return run_server::run(args),
         _ => {}
     }
     let context = Context::new(&cli.files, output)?;

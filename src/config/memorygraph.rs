@@ -233,7 +233,9 @@ pub fn switch_to(address: &Address) -> Option<Vec<(&'static str, String)>> {
     variables.extend(path.map(|(path, name)| (*name, path.to_owned())));
     let settings = address.descriptor().settings;
     for setting in settings.iter().filter(|s| !s.secret && s.name != "path") {
-        let named = address.get(setting.name).zip(setting.env.first());
+        // Ours say nothing to memorygraph.
+        let theirs = setting.env.iter().find(|name| !name.starts_with("MEMFERRY_"));
+        let named = address.get(setting.name).zip(theirs);
         variables.extend(named.map(|(value, name)| (*name, value.to_owned())));
     }
     Some(variables)

@@ -10,6 +10,7 @@ pub mod archive;
 mod capabilities;
 mod descriptor;
 pub mod falkordb;
+pub mod falkordblite;
 pub mod json;
 pub mod layer;
 pub mod markdown;

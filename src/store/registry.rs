@@ -1,12 +1,15 @@
 //! Every kind of store, one line each.
 
-use super::{Address, Descriptor, Store, archive, falkordb, json, markdown, reference, sqlite};
+use super::{
+    Address, Descriptor, Store, archive, falkordb, falkordblite, json, markdown, reference, sqlite,
+};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 /// All kinds, in the order people see them.
 pub static STORES: &[&Descriptor] = &[
     &sqlite::DESCRIPTOR,
+    &falkordblite::DESCRIPTOR,
     &falkordb::DESCRIPTOR,
     &archive::DESCRIPTOR,
     &json::DESCRIPTOR,

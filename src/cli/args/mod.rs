@@ -7,6 +7,7 @@ mod store;
 pub use run::{Choose, Drive, Safety, Selection, Writing};
 pub use store::{Ends, can, source, target};
 
+use crate::store::falkordblite;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -145,6 +146,9 @@ pub enum Command {
     /// Print the schema of a JSON document
     #[command(hide = true)]
     Schema(Schema),
+    /// Become the server of a database file, which ends with the program that started it
+    #[command(hide = true, name = falkordblite::guard::SUBCOMMAND)]
+    RunServer(RunServer),
 }
 
 /// `migrate`.
@@ -487,4 +491,18 @@ pub struct Completions {
 pub struct Schema {
     /// Which document; without it, their names
     pub name: Option<String>,
+}
+
+/// `run-server`, which memferry itself runs: see [`falkordblite::guard`].
+#[derive(Args, Clone, Debug)]
+pub struct RunServer {
+    /// The process that the server must not outlive
+    #[arg(long)]
+    pub parent: i32,
+    /// Watch a pipe on standard input even where the kernel can do better
+    #[arg(long)]
+    pub watch: bool,
+    /// The server and its arguments
+    #[arg(last = true, required = true)]
+    pub server: Vec<std::ffi::OsString>,
 }

@@ -1,0 +1,166 @@
+//! Servers end with their program, however it ends, and leave nothing behind.
+
+use crate::support::*;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A configuration of a server without a file, and its socket.
+fn configured(folder: &Path) -> (PathBuf, PathBuf) {
+    let socket = folder.join("s");
+    let conf = folder.join("conf");
+    let text = format!(
+        "port 0\nunixsocket {}\ndir {}\nsave \"\"\npidfile {}\n",
+        socket.display(),
+        folder.display(),
+        folder.join("pid").display()
+    );
+    std::fs::write(&conf, text).unwrap();
+    (conf, socket)
+}
+
+fn pid_in(folder: &Path) -> i32 {
+    let mut pid = None;
+    eventually("the server starts", || {
+        let text = std::fs::read_to_string(folder.join("pid")).unwrap_or_default();
+        pid = text.trim().parse().ok();
+        pid.is_some()
+    });
+    pid.unwrap()
+}
+
+/// A run that lasts until it is killed, with its target and the pid of its server.
+fn slow_run(folder: &Path, target: &Path) -> (Child, i32) {
+    let source = needed("MEMFERRY_TEST_STORES").join("plain-1500.db");
+    let run = memferry(folder)
+        .arg("migrate")
+        .args(["--from", &format!("sqlite:{}", source.display())])
+        .args(["--to", &format!("falkordblite:{}", target.display())])
+        .args(["--yes", "--rate", "20"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut server = None;
+    // The one that writes works beside the target; the others only looked.
+    let work = target.parent().unwrap();
+    eventually("its server starts", || {
+        server = servers_below(work).first().copied();
+        server.is_some()
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    (run, server.unwrap())
+}
+
+#[test]
+fn kill_9_leaves_no_server_and_the_next_run_no_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("to");
+    std::fs::create_dir(&here).unwrap();
+    for existing in [false, true] {
+        let target = here.join(format!("existing-{existing}.db"));
+        if existing {
+            std::fs::copy(real("plain-100.db"), &target).unwrap();
+        }
+        let before = std::fs::read(&target).ok();
+        let (mut run, server) = slow_run(folder.path(), &target);
+        run.kill().unwrap();
+        run.wait().unwrap();
+        eventually("the server ends with it", || !runs(server));
+        assert!(std::fs::read(&target).ok() == before, "nothing was published");
+        let left = names(&here).len();
+        assert!(left > usize::from(existing), "a killed run leaves its folder");
+        // The same command goes on, and cleans up.
+        let source = needed("MEMFERRY_TEST_STORES").join("plain-1500.db");
+        let output = memferry(folder.path())
+            .arg("migrate")
+            .args(["--from", &format!("sqlite:{}", source.display())])
+            .args(["--to", &format!("falkordblite:{}", target.display())])
+            .arg("--yes")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(names(&here), [target.file_name().unwrap().to_str().unwrap()]);
+        std::fs::remove_file(&target).unwrap();
+        assert_eq!(servers_below(folder.path()), []);
+    }
+    let servers = names(folder.path());
+    let left = servers.iter().filter(|n| n.starts_with("memferry-server-"));
+    assert_eq!(left.count(), 0, "{servers:?}");
+}
+
+#[test]
+fn the_kernel_ends_a_server_with_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (conf, _) = configured(folder.path());
+    let server = needed("MEMFERRY_TEST_FALKORDB").join("redis-server");
+    // A shell is the parent that is killed.
+    let script = format!(
+        "{MEMFERRY} run-server --parent $$ -- {} {} & wait",
+        server.display(),
+        conf.display()
+    );
+    let mut parent = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    let pid = pid_in(folder.path());
+    assert!(runs(pid));
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    eventually("it ends with its parent", || !runs(pid));
+}
+
+#[test]
+fn a_watched_server_ends_with_its_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let (conf, _) = configured(folder.path());
+    let server = needed("MEMFERRY_TEST_FALKORDB").join("redis-server");
+    let mut watcher = Command::new(MEMFERRY)
+        .args(["run-server", "--watch", "--parent", "1", "--"])
+        .arg(server)
+        .arg(conf)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = pid_in(folder.path());
+    assert!(runs(pid) && pid != watcher.id() as i32);
+    drop(watcher.stdin.take());
+    eventually("it ends with the pipe", || !runs(pid));
+    watcher.wait().unwrap();
+}
+
+#[test]
+fn a_server_whose_parent_is_gone_already_is_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let (conf, _) = configured(folder.path());
+    let server = needed("MEMFERRY_TEST_FALKORDB").join("redis-server");
+    let output = Command::new(MEMFERRY)
+        .args(["run-server", "--parent", "1", "--"])
+        .arg(server)
+        .arg(conf)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(!folder.path().join("pid").exists());
+}
+
+#[test]
+fn no_password_is_in_an_argument() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("to.db");
+    std::fs::copy(real("plain-100.db"), &target).unwrap();
+    let (mut run, server) = slow_run(folder.path(), &target);
+    let arguments = std::fs::read(format!("/proc/{server}/cmdline")).unwrap();
+    let environment = std::fs::read(format!("/proc/{server}/environ")).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    eventually("the server ends", || !runs(server));
+    let conf = names(folder.path());
+    let conf = conf.iter().find(|n| n.starts_with("memferry-server-")).unwrap();
+    let conf = std::fs::read_to_string(folder.path().join(conf).join("conf")).unwrap();
+    let password = conf.lines().find_map(|l| l.strip_prefix("requirepass ")).unwrap();
+    let password = password.trim_matches('"').as_bytes();
+    assert!(password.len() >= 32);
+    for text in [arguments, environment] {
+        assert!(!text.windows(password.len()).any(|w| w == password));
+    }
+}
