@@ -234,7 +234,10 @@ pub fn switch_to(address: &Address) -> Option<Vec<(&'static str, String)>> {
     let settings = address.descriptor().settings;
     for setting in settings.iter().filter(|s| !s.secret && s.name != "path") {
         // Ours say nothing to memorygraph.
-        let theirs = setting.env.iter().find(|name| !name.starts_with("MEMFERRY_"));
+        let theirs = setting
+            .env
+            .iter()
+            .find(|name| !name.starts_with("MEMFERRY_"));
         let named = address.get(setting.name).zip(theirs);
         variables.extend(named.map(|(value, name)| (*name, value.to_owned())));
     }

@@ -97,6 +97,8 @@ macro_rules! behaviors {
 }
 
 fn main() {
+    let memferry = env!("CARGO_BIN_EXE_memferry");
+    memferry::store::falkordblite::guard::started_by(memferry.into());
     if child::was_asked() {
         return;
     }

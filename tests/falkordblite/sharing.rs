@@ -121,7 +121,10 @@ async fn a_file_that_memorygraph_opened_meanwhile_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.db");
     let store = store(&path);
-    let mut writer = store.writer(&request(WriteMode::Aside, "test")).await.unwrap();
+    let mut writer = store
+        .writer(&request(WriteMode::Aside, "test"))
+        .await
+        .unwrap();
     writer.apply(&adding(1, &[memory("ours")])).await.unwrap();
     writer.complete().await.unwrap();
     let mut holder = Holder::open(&path);
@@ -141,6 +144,7 @@ async fn a_server_that_nothing_names_is_found_by_the_folder_it_works_in() {
     let mut holder = Holder::open(&path);
     assert_eq!(holder.ask("store unsaved"), "done");
     let settings = folder.path().join("plain-100.db.settings");
+    let said = std::fs::read(&settings).unwrap();
     std::fs::remove_file(&settings).unwrap();
     assert!(store(&path).describe().await.unwrap().in_use);
     assert_eq!(read(&*store(&path)).await.unwrap().len(), 301);
@@ -148,8 +152,11 @@ async fn a_server_that_nothing_names_is_found_by_the_folder_it_works_in() {
     // A copy of the file, with a copy of what names the server, is not that file.
     let other = tempfile::tempdir().unwrap();
     let copy = copied("plain-100.db", other.path());
+    std::fs::write(other.path().join("plain-100.db.settings"), &said).unwrap();
     let described = store(&copy).describe().await.unwrap();
     assert!(!described.in_use);
+    std::fs::write(&settings, said).unwrap();
+    holder.close();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,6 +171,9 @@ async fn settings_that_cannot_be_understood_stop_a_writer_and_no_reader() {
     // Those of a killed program are no hindrance, and gone afterwards as before.
     let gone = r#"{"pidfile": "/nowhere/pid", "unixsocket": "/nowhere/s", "dbdir": "/", "dbfilename": "x"}"#;
     std::fs::write(folder.path().join("plain-100.db.settings"), gone).unwrap();
-    assert_eq!(write(&*store(&path), &[memory("ours")]).await, WriteMode::Transaction);
+    assert_eq!(
+        write(&*store(&path), &[memory("ours")]).await,
+        WriteMode::Transaction
+    );
     assert_eq!(read(&*store(&path)).await.unwrap().len(), 301);
 }

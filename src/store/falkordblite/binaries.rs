@@ -101,7 +101,11 @@ impl Around<'_> {
     fn active(&self) -> Vec<PathBuf> {
         let mut all = Vec::new();
         for name in ["VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT"] {
-            all.extend((self.env)(name).filter(|v| !v.is_empty()).map(PathBuf::from));
+            all.extend(
+                (self.env)(name)
+                    .filter(|v| !v.is_empty())
+                    .map(PathBuf::from),
+            );
         }
         for name in [".venv", "venv"] {
             all.push(self.folder.join(name));
@@ -120,7 +124,11 @@ impl Around<'_> {
     /// Where installers keep environments, and the system its packages.
     fn usual(&self) -> Vec<PathBuf> {
         let mut all = Vec::new();
-        let folder = |name: &str| (self.env)(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let folder = |name: &str| {
+            (self.env)(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
         if let Some(home) = folder("HOME") {
             let data = folder("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"));
             let under = |base: &Path, name: &str| inside(&base.join(name));
@@ -338,21 +346,36 @@ mod tests {
         // The python that memorygraph runs in, by its first line.
         let server = machine.install("home/a b/env");
         let python = machine.file("home/a b/env/bin/python", "");
-        let script = format!("#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n", python.display());
+        let script = format!(
+            "#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n",
+            python.display()
+        );
         machine.file("usr/bin/memorygraph", &script);
         assert_eq!(machine.find(&[]).unwrap(), server);
         let server = machine.install("project/.venv");
         assert_eq!(machine.find(&[]).unwrap(), server);
         let server = machine.install("env");
-        machine.env.insert("VIRTUAL_ENV", machine.path("env").into());
+        machine
+            .env
+            .insert("VIRTUAL_ENV", machine.path("env").into());
         assert_eq!(machine.find(&[]).unwrap(), server);
         let server = machine.install("other");
-        machine.env.insert(PYTHON.1, machine.path("other/bin/python").into());
+        machine
+            .env
+            .insert(PYTHON.1, machine.path("other/bin/python").into());
         assert_eq!(machine.find(&[]).unwrap(), server);
         let named = machine.path("env");
-        assert!(machine.find(&[("python", &named)]).unwrap().starts_with(named));
+        assert!(
+            machine
+                .find(&[("python", &named)])
+                .unwrap()
+                .starts_with(named)
+        );
         let wrong = machine.path("usr/bin/memorygraph");
-        assert!(machine.find(&[("python", &wrong)]).is_ok(), "the one below usr");
+        assert!(
+            machine.find(&[("python", &wrong)]).is_ok(),
+            "the one below usr"
+        );
         let none = machine.path("home");
         assert!(machine.find(&[("python", &none)]).is_err());
     }
@@ -376,7 +399,10 @@ mod tests {
         for (line, python) in [
             ("#!/a/bin/python3\n", "/a/bin/python3"),
             ("#!/a/bin/python3 -E\nx", "/a/bin/python3"),
-            ("#!/bin/sh\n'''exec' \"/a b/python\" \"$0\" \"$@\"\n", "/a b/python"),
+            (
+                "#!/bin/sh\n'''exec' \"/a b/python\" \"$0\" \"$@\"\n",
+                "/a b/python",
+            ),
             ("#!/bin/sh\n'''exec' /a/python \"$0\" \"$@\"\n", "/a/python"),
         ] {
             let script = machine.file("script", line);

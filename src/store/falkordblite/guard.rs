@@ -63,7 +63,13 @@ pub(super) fn command(server: &Path, arguments: &[OsString], watch: bool) -> Res
     });
     // The environment may hold passwords, which are none of the server's business.
     command.env_clear();
-    for name in ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TZ"] {
+    for name in [
+        "PATH",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "TMPDIR",
+        "TZ",
+    ] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
@@ -118,7 +124,8 @@ fn watch(guarded: &Guarded) -> Result<i32> {
         .spawn()
         .map_err(|cause| failed(guarded, cause))?;
     let server = Arc::new(Mutex::new(server));
-    let lock = |server: &Arc<Mutex<std::process::Child>>, ask: fn(&mut std::process::Child) -> _| {
+    let lock = |server: &Arc<Mutex<std::process::Child>>,
+                ask: fn(&mut std::process::Child) -> _| {
         ask(&mut server.lock().unwrap_or_else(PoisonError::into_inner))
     };
     let watched = server.clone();

@@ -80,7 +80,10 @@ fn unnamed(database: &Path) -> Vec<PathBuf> {
     // Where memorygraph for TypeScript has its socket.
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.extension().is_some_and(|e| e == "sock" || e == "socket") {
+        if path
+            .extension()
+            .is_some_and(|e| e == "sock" || e == "socket")
+        {
             all.push(path);
         }
     }
@@ -112,7 +115,10 @@ impl Joined {
             Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
                 return Err(Error::new(
                     ErrorKind::Denied,
-                    format!("{} is open in a program of another user", database.display()),
+                    format!(
+                        "{} is open in a program of another user",
+                        database.display()
+                    ),
                 )
                 .because(cause)
                 .remedy("Close that program, or run memferry as its user."));
@@ -215,7 +221,9 @@ impl Drop for Joined {
 fn serves(connection: &mut Connection, database: &Path) -> Result<bool> {
     let mut get = |name: &[u8]| -> Result<Option<String>> {
         let reply = connection.ask(&[b"CONFIG", b"GET", name])?.ok();
-        let value = reply.as_ref().and_then(|r| r.list()?.get(1).and_then(Reply::text));
+        let value = reply
+            .as_ref()
+            .and_then(|r| r.list()?.get(1).and_then(Reply::text));
         Ok(value.map(str::to_owned))
     };
     let (Some(folder), Some(name)) = (get(b"dir")?, get(b"dbfilename")?) else {

@@ -20,12 +20,14 @@ pub(super) fn look_into(database: &Path) -> Result<Rdb> {
 pub(super) fn named(database: &Path, error: Error) -> Error {
     let told = Error::new(
         error.kind(),
-        format!("{} is not readable: {}", database.display(), error.message()),
+        format!(
+            "{} is not readable: {}",
+            database.display(),
+            error.message()
+        ),
     );
     let told = match error.kind() {
-        ErrorKind::Corrupt => {
-            told.remedy("Restore it from a backup; nothing in it was changed.")
-        }
+        ErrorKind::Corrupt => told.remedy("Restore it from a backup; nothing in it was changed."),
         _ => told.remedy("Check that it is a file of memorygraph's falkordblite backend."),
     };
     match std::error::Error::source(&error) {
@@ -35,7 +37,12 @@ pub(super) fn named(database: &Path, error: Error) -> Error {
 }
 
 /// Waits until a server has read its file; if it cannot, says why.
-pub(super) fn loaded(server: &Server, binaries: &Binaries, database: &Path, rdb: &Rdb) -> Result<Connection> {
+pub(super) fn loaded(
+    server: &Server,
+    binaries: &Binaries,
+    database: &Path,
+    rdb: &Rdb,
+) -> Result<Connection> {
     server.until_it_has_loaded().map_err(|error| {
         let there = match at_hand(binaries) {
             Ok(there) => there,
@@ -92,7 +99,10 @@ fn at_hand(binaries: &Binaries) -> Result<AtHand> {
     })?;
     let mut connection = server.until_it_has_loaded()?;
     let modules = connection.hello.modules.iter();
-    let module = modules.filter(|(name, _)| name == "graph").map(|(_, v)| *v).max();
+    let module = modules
+        .filter(|(name, _)| name == "graph")
+        .map(|(_, v)| *v)
+        .max();
     let mut there = AtHand {
         redis: connection.hello.version.clone(),
         module: module.unwrap_or(0),
@@ -110,7 +120,11 @@ impl AtHand {
     /// A dump is the type, for modules followed by the number of its encoding, and ends
     /// with the version of the file format and a checksum.
     fn note(&mut self, dump: &[u8]) {
-        if let Some(version) = dump.len().checked_sub(10).and_then(|at| dump.get(at..at + 2)) {
+        if let Some(version) = dump
+            .len()
+            .checked_sub(10)
+            .and_then(|at| dump.get(at..at + 2))
+        {
             self.rdb = version.iter().rev().fold(0, |v, b| v << 8 | u32::from(*b));
         }
         if let Some([7, 0x81, id @ ..]) = dump.first_chunk::<10>() {

@@ -61,7 +61,9 @@ impl Place {
                 ErrorKind::NotThisStore,
                 format!("{} is a folder without {IN_FOLDER} in it", folder.display()),
             )
-            .remedy("Give the path of a database file, or of the folder of memorygraph for TypeScript.")),
+            .remedy(
+                "Give the path of a database file, or of the folder of memorygraph for TypeScript.",
+            )),
         }
     }
 

@@ -94,10 +94,7 @@ fn sweep(base: &Path) {
         return;
     };
     for entry in entries.flatten() {
-        let ours = entry
-            .file_name()
-            .as_bytes()
-            .starts_with(PREFIX.as_bytes());
+        let ours = entry.file_name().as_bytes().starts_with(PREFIX.as_bytes());
         let mine = || {
             let meta = fs::symlink_metadata(entry.path()).ok()?;
             (meta.is_dir() && meta.uid() == me).then_some(meta)
@@ -115,8 +112,12 @@ fn is_left(folder: &Path, meta: &fs::Metadata) -> bool {
     match File::open(folder.join(LOCK)) {
         Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok(),
         Err(_) => {
-            let age = meta.modified().ok().map(|t| SystemTime::now().duration_since(t));
-            age.and_then(|age| age.ok()).is_some_and(|age| age > UNLOCKED)
+            let age = meta
+                .modified()
+                .ok()
+                .map(|t| SystemTime::now().duration_since(t));
+            age.and_then(|age| age.ok())
+                .is_some_and(|age| age > UNLOCKED)
         }
     }
 }

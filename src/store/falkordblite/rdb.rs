@@ -156,7 +156,9 @@ impl<R: Read> Reader<R> {
     fn skip(&mut self, mut bytes: u64) -> Walk<()> {
         let mut buffer = [0; 8 << 10];
         while bytes > 0 {
-            let now = buffer.len().min(usize::try_from(bytes).unwrap_or(usize::MAX));
+            let now = buffer
+                .len()
+                .min(usize::try_from(bytes).unwrap_or(usize::MAX));
             self.take(&mut buffer[..now])?;
             bytes -= now as u64;
         }
@@ -518,9 +520,15 @@ mod tests {
     fn a_file_says_who_wrote_it_and_what_is_in_it() {
         let stream = b"\x15\x14telemetry{memorygrap\x01\x0212\x03abc\x01\x05\x06\x05\x06\0\0\x01\0";
         let file = sealed(&joined(&[
-            AUX, b"\xf7", GRAPH, b"\x02\x01\x02\0\0\xfe\0\xfb\x02\x01", stream,
+            AUX,
+            b"\xf7",
+            GRAPH,
+            b"\x02\x01\x02\0\0\xfe\0\xfb\x02\x01",
+            stream,
             b"\xfc\0\0\0\0\0\0\0\0\x04\x02ha\x01\x01a\xc0\x07",
-            b"\x07\x0bmemorygraph", GRAPH, b"\x02\x01\x05\x03abc\x04\0\0\0\0\0\0\0\0\0",
+            b"\x07\x0bmemorygraph",
+            GRAPH,
+            b"\x02\x01\x05\x03abc\x04\0\0\0\0\0\0\0\0\0",
             b"\xff",
         ]));
         let rdb = read(&file[..]).unwrap();
@@ -540,7 +548,12 @@ mod tests {
 
     #[test]
     fn every_cut_and_every_changed_byte_is_noticed() {
-        let file = sealed(&joined(&[AUX, b"\xfe\0\x07\x02mg", GRAPH, b"\x05\x03abc\0\xff"]));
+        let file = sealed(&joined(&[
+            AUX,
+            b"\xfe\0\x07\x02mg",
+            GRAPH,
+            b"\x05\x03abc\0\xff",
+        ]));
         assert!(read(&file[..]).unwrap().checked);
         for cut in 0..file.len() {
             assert!(read(&file[..cut]).is_err(), "cut at {cut}");
@@ -569,7 +582,13 @@ mod tests {
 
     #[test]
     fn other_files_are_none() {
-        for other in [&b""[..], b"SQLite format 3\0", b"REDIX0001", b"REDISabcd\xff", b"{}"] {
+        for other in [
+            &b""[..],
+            b"SQLite format 3\0",
+            b"REDIX0001",
+            b"REDISabcd\xff",
+            b"{}",
+        ] {
             let error = read(other).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotThisStore, "{other:?}");
         }

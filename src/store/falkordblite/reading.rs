@@ -12,9 +12,7 @@ use super::{Lite, TITLE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Kind;
 use crate::store::protocol::file::blocking;
-use crate::store::{
-    Consistency, Counts, Cursor, Description, Fingerprint, Limit, Page, Snapshot,
-};
+use crate::store::{Consistency, Counts, Cursor, Description, Fingerprint, Limit, Page, Snapshot};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -176,17 +174,19 @@ impl Reading {
             }
             Held::Memferry => {
                 out.in_use = true;
-                out.notes.push("another run of memferry writes to it".to_owned());
+                out.notes
+                    .push("another run of memferry writes to it".to_owned());
             }
             Held::Nobody => {}
         }
-        if out.exists && out.bytes.is_some_and(|bytes| bytes <= QUICK) {
-            match self.counts(lite).await {
-                Ok(counts) => out.counts = Some(counts),
-                Err(error) => {
-                    let what = error.what_to_do().unwrap_or_default();
-                    out.notes.push(format!("not counted: {error}. {what}"));
-                }
+        if !out.exists {
+            return Ok(out);
+        }
+        match out.bytes.is_some_and(|bytes| bytes <= QUICK) {
+            true => out.counts = Some(self.counts(lite).await?),
+            false => {
+                let lite = lite.clone();
+                blocking(move || lite.binaries().map(drop)).await?;
             }
         }
         Ok(out)
@@ -220,7 +220,10 @@ struct Looked {
 
 impl Looked {
     fn at(place: Place) -> Result<Self> {
-        let Some(meta) = std::fs::metadata(place.file()).ok().filter(|_| place.exists()) else {
+        let Some(meta) = std::fs::metadata(place.file())
+            .ok()
+            .filter(|_| place.exists())
+        else {
             return Ok(Self {
                 place,
                 rdb: None,
@@ -257,12 +260,14 @@ impl Looked {
             out.layout = format!("{}, Redis {redis}", out.layout);
         }
         if let Some(format) = rdb.graph_format {
-            out.facts.insert("graph format".to_owned(), format.to_string());
+            out.facts
+                .insert("graph format".to_owned(), format.to_string());
         }
         let further: Vec<_> = rdb.graphs.iter().filter(|g| *g != graph).collect();
         if !further.is_empty() {
             let names: Vec<_> = further.iter().map(|name| format!("{name:?}")).collect();
-            out.notes.push(format!("further graphs in it: {}", names.join(", ")));
+            out.notes
+                .push(format!("further graphs in it: {}", names.join(", ")));
         }
         let (telemetry, others): (Vec<_>, Vec<_>) =
             rdb.others.iter().partition(|k| k.starts_with("telemetry{"));
@@ -273,7 +278,8 @@ impl Looked {
             );
         }
         if !others.is_empty() {
-            out.notes.push(format!("{} further keys in it do not move", others.len()));
+            out.notes
+                .push(format!("{} further keys in it do not move", others.len()));
         }
         out
     }

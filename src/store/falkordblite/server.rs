@@ -69,7 +69,8 @@ impl Server {
         if let Content::View(file) = start.content {
             link(file, &private.join(NAME))?;
         }
-        let configuration = private.write("conf", configuration(start, private.path()).as_bytes())?;
+        let configuration =
+            private.write("conf", configuration(start, private.path()).as_bytes())?;
         let arguments = [configuration.into_os_string()];
         let server = Self::spawn(start, private, &arguments)?;
         server.until_it_listens()?;
@@ -202,7 +203,12 @@ impl Server {
             let text = fs::read(self.private.join(name)).ok()?;
             let text = String::from_utf8_lossy(&text).into_owned();
             let mut lines = text.lines().rev().map(of).filter(|l| !l.is_empty());
-            let line: String = lines.next()?.chars().filter(|c| !c.is_control()).take(300).collect();
+            let line: String = lines
+                .next()?
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(300)
+                .collect();
             Some(line)
         };
         last("said", str::trim).or_else(|| last(LOG, without_stamp))
@@ -243,8 +249,7 @@ const LOG: &str = "log";
 
 /// Makes a link to a database file.
 pub(super) fn link(database: &Path, at: &Path) -> Result<()> {
-    std::os::unix::fs::symlink(database, at)
-        .map_err(|cause| Error::io("make a link at", at, cause))
+    std::os::unix::fs::symlink(database, at).map_err(|cause| Error::io("make a link at", at, cause))
 }
 
 /// Waits until the server ends or shall end.

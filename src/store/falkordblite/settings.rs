@@ -164,7 +164,10 @@ mod tests {
         assert!(matches!(read(&database).unwrap(), Said::Nothing));
         let ours = settings(folder.path());
         write(&database, &ours).unwrap();
-        assert!(matches!(read(&database).unwrap(), Said::Gone), "no pid file");
+        assert!(
+            matches!(read(&database).unwrap(), Said::Gone),
+            "no pid file"
+        );
         for gone in ["", "0", "-1", "x", "99999999999", "2147483646"] {
             fs::write(&ours.pidfile, gone).unwrap();
             assert!(matches!(read(&database).unwrap(), Said::Gone), "{gone:?}");

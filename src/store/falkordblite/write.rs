@@ -76,7 +76,9 @@ impl Closed {
     /// From now on, for the server that works on the file.
     pub fn to_all(target: &Path, server: &Server, run: &str) -> Result<Self> {
         let path = settings::beside(target);
-        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let text = |part: Option<&std::ffi::OsStr>| {
+            part.unwrap_or_default().to_string_lossy().into_owned()
+        };
         let ours = Settings {
             pidfile: server.pidfile(),
             unixsocket: server.socket(),
@@ -172,8 +174,9 @@ impl Change {
                 Err(changed_meanwhile(target))
             }
             // Some file systems cannot swap.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => fs::rename(built, target)
-                .map_err(|cause| Error::io("replace", target, cause)),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                fs::rename(built, target).map_err(|cause| Error::io("replace", target, cause))
+            }
             Err(errno) => Err(Error::io("replace", target, errno.into())),
         }
     }
@@ -182,7 +185,10 @@ impl Change {
 fn changed_meanwhile(target: &Path) -> Error {
     Error::new(
         ErrorKind::Conflict,
-        format!("{} was changed by somebody else meanwhile", target.display()),
+        format!(
+            "{} was changed by somebody else meanwhile",
+            target.display()
+        ),
     )
     .remedy("It was left as it is. Start again.")
 }
@@ -285,9 +291,14 @@ pub(super) fn sweep(target: &Path) {
     let Some(start) = name.strip_suffix(format!("x{CHANGES}").as_bytes()) else {
         return;
     };
-    for entry in fs::read_dir(file::folder_of(target)).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(file::folder_of(target))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let name = entry.file_name();
-        let ours = name.as_bytes().starts_with(start) && name.as_bytes().ends_with(CHANGES.as_bytes());
+        let ours =
+            name.as_bytes().starts_with(start) && name.as_bytes().ends_with(CHANGES.as_bytes());
         if ours && entry.file_type().is_ok_and(|t| t.is_dir()) {
             // One that is locked is at work.
             let _ = opened::clear(&entry.path());
