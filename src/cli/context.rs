@@ -134,14 +134,11 @@ impl<'a> Context<'a> {
             return Ok(std::path::Path::new(&found.place).exists());
         };
         let store = self.open(address.clone(), Side::From, config)?;
-        let description = store.describe().await?;
-        if !description.exists {
-            return Ok(false);
-        }
-        match description.counts {
-            Some(counts) => Ok(counts.total() > 0),
-            None => Ok(true),
-        }
+        Ok(match store.describe().await {
+            Ok(description) if !description.exists => false,
+            Ok(description) => description.counts.is_none_or(|counts| counts.total() > 0),
+            Err(_) => true,
+        })
     }
 
     /// How reports are drawn on standard output.

@@ -44,10 +44,6 @@ pub fn store(path: &Path) -> Arc<dyn Store> {
     registry::open(&address(path)).unwrap()
 }
 
-pub fn sqlite(path: &Path) -> Arc<dyn Store> {
-    registry::open(&Address::parse(&format!("sqlite:{}", path.display())).unwrap()).unwrap()
-}
-
 /// The command line, in an environment that finds the server and nothing else.
 pub fn memferry(home: &Path) -> Command {
     let mut command = Command::new(MEMFERRY);

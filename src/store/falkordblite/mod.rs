@@ -226,7 +226,7 @@ impl LiteStore {
             })
             .await?;
         let inner = inner_writer(&graph, request).await?;
-        Ok(LiteWriter::new(inner, Ending::New(new)))
+        Ok(LiteWriter::new(inner, Ending::New(Box::new(new))))
     }
 
     /// An existing file, changed by a server of its own while others are kept out.

@@ -39,7 +39,7 @@ pub(super) struct LiteWriter {
 /// How the file comes to its name.
 pub(super) enum Ending {
     /// A new file.
-    New(New),
+    New(Box<New>),
     /// An existing file.
     Change(Box<Change>),
     /// The file of a server that somebody else started.
