@@ -8,7 +8,7 @@ use super::export::open_stage;
 use super::loss::short;
 use super::verify::Found;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Canon, KeyHash, Kind, Record, Value, memory};
+use crate::model::{Canon, Key, KeyHash, Kind, Record, Value, memory};
 use crate::report::{Difference, Field, FieldValue, Mark};
 use crate::store::{Limit, Snapshot, Unreadable};
 use std::collections::{BTreeMap, HashMap};
@@ -69,7 +69,33 @@ impl Shown {
         self.portraits.insert(key, portrait);
     }
 
-    fn has(&self, key: &KeyHash) -> bool {
+    /// Takes in what a record is called, where nothing else is known of it.
+    pub fn name(&mut self, hash: KeyHash, kind: Kind, key: &Key) {
+        let portrait = Portrait {
+            kind,
+            key: short(key.display()),
+            type_name: String::new(),
+            title: String::new(),
+            parts: None,
+        };
+        self.portraits.entry(hash).or_insert(portrait);
+    }
+
+    /// Forgets all values: they may not be those that were meant.
+    pub fn names_only(mut self) -> Self {
+        self.portraits.values_mut().for_each(|p| p.parts = None);
+        self
+    }
+
+    /// Takes over what it does not know itself.
+    pub fn merge(&mut self, other: Self) {
+        for (key, portrait) in other.portraits {
+            self.portraits.entry(key).or_insert(portrait);
+        }
+    }
+
+    /// Whether it knows that record.
+    pub fn has(&self, key: &KeyHash) -> bool {
         self.portraits.contains_key(key)
     }
 }
@@ -105,7 +131,7 @@ pub fn difference(found: &Found, source: &Shown, target: &Shown) -> Difference {
             kind: found.kind,
             key: format!("#{hex}"),
             type_name: String::new(),
-            title: String::new(),
+            title: "only this digest of its id is known".to_owned(),
             fields: Vec::new(),
         };
     };

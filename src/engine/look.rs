@@ -9,6 +9,7 @@ use super::events::Events;
 use super::explain::{self, Shown, difference, fetch};
 use super::filter::Sieve;
 use super::home::RunFolder;
+use super::journal::JournalReader;
 use super::ledger::LedgerFile;
 use super::loss::Fit;
 use super::plan::OnConflict;
@@ -16,11 +17,14 @@ use super::review::Sample;
 use super::telling::Telling;
 use super::verify::{Content, join, read_content};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Canon, KeyHash};
 use crate::report::Verification;
-use crate::store::{Capabilities, Consistency, Counts, Description, Store, Unreadable};
+use crate::store::{
+    Address, Capabilities, Consistency, Counts, Description, Store, Unreadable, registry,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// What a store holds.
@@ -190,13 +194,15 @@ pub async fn compare_watched(
 
 /// Whether a target still holds what a run left in it.
 pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verification> {
-    verify_run_watched(run, target, &Telling::nowhere()).await
+    verify_run_watched(run, target, None, &Telling::nowhere()).await
 }
 
-/// The same, watched.
+/// The same, watched. Of the source, if it can be read, is learned how records are called
+/// that are gone from the target.
 pub async fn verify_run_watched(
     run: &RunFolder,
     target: Arc<dyn Store>,
+    source: Option<Arc<dyn Store>>,
     telling: &Telling,
 ) -> Result<Verification> {
     telling.0.begin(Phase::Verify);
@@ -227,7 +233,8 @@ pub async fn verify_run_watched(
         // The stage is gone: only what is there now can be shown.
         let mut now = target.snapshot(Consistency::InPlace).await?;
         let now = fetch(&mut *now, found.iter().map(|f| f.key)).await?;
-        let gone = Shown::default();
+        let gone = found.iter().map(|f| f.key).filter(|key| !now.has(key));
+        let gone = called(run, source, gone.collect()).await;
         let told = found.iter().map(|f| difference(f, &gone, &now));
         verification.differences = told.collect();
     }
@@ -235,6 +242,49 @@ pub async fn verify_run_watched(
         .differences
         .extend(explain::unreadable(lost.places, ""));
     Ok(verification)
+}
+
+/// What records are called that are gone: from the run's journal, the backup made for it,
+/// and the source, whichever can still be read.
+async fn called(run: &RunFolder, source: Option<Arc<dyn Store>>, gone: HashSet<KeyHash>) -> Shown {
+    let (journal, wanted) = (run.dir.join("undo.journal"), gone.clone());
+    let journalled = super::blocking(move || {
+        let mut shown = Shown::default();
+        let mut reader = JournalReader::open(&journal, 0)?;
+        while let Some((_, undos)) = reader.next()? {
+            for undo in undos {
+                let hash = Canon::key_hash(undo.kind, &undo.key);
+                if wanted.contains(&hash) {
+                    shown.name(hash, undo.kind, &undo.key);
+                }
+            }
+        }
+        Ok(shown)
+    });
+    let mut shown = Shown::default();
+    let report = run.report().ok().flatten();
+    let backup = report.and_then(|report| report.backup).and_then(|path| {
+        let archive = registry::find("archive")?;
+        let address = Address::file(archive, path.as_ref()).ok()?;
+        registry::open(&address).ok()
+    });
+    for store in [source, backup].into_iter().flatten() {
+        let missing: Vec<_> = gone.iter().filter(|key| !shown.has(key)).copied().collect();
+        if missing.is_empty() {
+            break;
+        }
+        let names = async {
+            let mut snapshot = store.snapshot(Consistency::InPlace).await?;
+            fetch(&mut *snapshot, missing).await
+        };
+        if let Ok(names) = names.await {
+            shown.merge(names.names_only());
+        }
+    }
+    if let Ok(names) = journalled.await {
+        shown.merge(names);
+    }
+    shown
 }
 
 async fn there(store: &Arc<dyn Store>) -> Result<Description> {

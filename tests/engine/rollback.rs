@@ -4,7 +4,7 @@ use crate::support::*;
 use memferry::engine::{self, OnConflict, Plan, Stores};
 use memferry::error::ErrorKind;
 use memferry::model::{Kind, Record};
-use memferry::report::{Outcome, Report};
+use memferry::report::{Mark, Outcome, Report, Verification};
 use memferry::store::WriteMode;
 use memferry::store::reference::{Manners, Place};
 
@@ -97,6 +97,26 @@ async fn what_somebody_changed_since_is_spared_and_named() {
         assert_eq!(verified.differ, tally(1, 1));
         assert_eq!(verified.only_in_target, tally(1, 0));
         assert_eq!(verified.only_in_source, tally(1, 0));
+        // What is gone is called by its name, where anything still knows that.
+        let gone = |v: &Verification| {
+            let mut all = v.differences.iter();
+            let gone = all.find(|d| d.mark == Mark::OnlyInSource).unwrap();
+            assert!(gone.fields.is_empty() || gone.fields.iter().all(|f| f.target.is_none()));
+            (gone.key.clone(), gone.title.clone())
+        };
+        match there || modes == JOURNAL {
+            true => assert_eq!(gone(&verified).0, id(5)),
+            false => {
+                let (key, title) = gone(&verified);
+                assert!(
+                    key.starts_with('#') && title.contains("digest"),
+                    "{key} {title}"
+                );
+            }
+        }
+        let (from, telling) = (source(chain(30)), engine::Telling::nowhere());
+        let named = engine::verify_run_watched(&run, to.store(), Some(from.store()), &telling);
+        assert_eq!(gone(&named.await.unwrap()).0, id(5));
         let back = bench.roll_back(&report.run, &to.store()).await;
         ended(&back, Outcome::RolledBack);
         let done = back.rollback.unwrap();

@@ -36,6 +36,7 @@ impl Place {
         };
         let path = std::path::absolute(&plain.path)
             .map_err(|cause| Error::io("find", &plain.path, cause))?;
+        short_enough(&path)?;
         Ok(Self { path, ..plain })
     }
 
@@ -91,6 +92,12 @@ impl Place {
     /// The file itself, behind every symbolic link, where SQLite puts what stands beside
     /// it; for one that is not there yet, where it will be.
     pub(super) fn real(&self) -> Result<PathBuf> {
+        let real = self.resolved()?;
+        short_enough(&real)?;
+        Ok(real)
+    }
+
+    fn resolved(&self) -> Result<PathBuf> {
         match std::fs::canonicalize(&self.path) {
             Ok(real) => Ok(real),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
@@ -181,6 +188,27 @@ fn decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(out).ok()
+}
+
+/// Bytes of a file's name that every file system allows.
+const LONGEST_NAME: usize = 255;
+
+/// Refuses a name so long that those of the files beside it would not fit.
+fn short_enough(path: &Path) -> Result<()> {
+    let longest = LONGEST_NAME - SIDES.map(str::len).into_iter().max().unwrap_or(0);
+    match path.file_name().map_or(0, |name| name.len()) {
+        length if length > longest => Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "the name of {} is too long: SQLite puts files with longer names beside it",
+                path.display()
+            ),
+        )
+        .remedy(format!(
+            "Give it a name of at most {longest} bytes; it has {length}."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -353,6 +353,23 @@ async fn an_existing_file_keeps_what_its_types_would_change_out() {
 }
 
 #[tokio::test]
+async fn a_name_that_leaves_no_room_for_longer_ones_is_refused() {
+    let (folder, path) = copied("export-source.db");
+    for length in [247, 248, 255, 300] {
+        let long = folder.path().join("x".repeat(length));
+        let there = std::fs::copy(&path, &long).is_ok();
+        if length == 247 {
+            assert!(there && store(&long).describe().await.unwrap().exists);
+            continue;
+        }
+        let address = Address::parse(&format!("sqlite:{}", long.display())).unwrap();
+        let error = crate::store::registry::open(&address).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{length}: {error}");
+        assert!(error.what_to_do().unwrap().contains("247"));
+    }
+}
+
+#[tokio::test]
 async fn null_is_no_key_to_write_under() {
     let (_folder, path) = copied("export-source.db");
     let before = read(&path).await;
