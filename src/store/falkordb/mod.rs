@@ -19,7 +19,7 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
     title: "FalkorDB",
     summary: "A graph on a FalkorDB server, memorygraph's `falkordb` backend",
     shape: Shape::Server,
-    schemes: &["falkordb", "redis"],
+    schemes: &["falkordb", "redis", "rediss"],
     extensions: &[],
     settings: settings::SETTINGS,
     capabilities: CAPABILITIES,

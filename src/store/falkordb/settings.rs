@@ -1,7 +1,7 @@
 //! What an address of a server may say, and the server it leads to.
 
 use crate::error::Result;
-use crate::store::protocol::resp::Endpoint;
+use crate::store::protocol::resp::{Endpoint, Trust};
 use crate::store::{Address, Setting, SettingKind};
 use std::path::Path;
 use std::time::Duration;
@@ -27,13 +27,17 @@ const fn setting(name: &'static str, label: &'static str, help: &'static str) ->
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
-        kind: SettingKind::Choice(&["falkordb", "redis"]),
+        kind: SettingKind::Choice(&["falkordb", "redis", "rediss"]),
         ..setting("scheme", "Scheme", "How the address was written")
     },
     Setting {
         default: Some(HOST),
         env: &["MEMORY_FALKORDB_HOST", "FALKORDB_HOST"],
-        ..setting("host", "Host", "Name or address of the server")
+        ..setting(
+            "host",
+            "Host",
+            "Name or address of the server; of several sentinels HOST:PORT,HOST",
+        )
     },
     Setting {
         kind: SettingKind::Integer {
@@ -63,6 +67,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         )
     },
     Setting {
+        kind: SettingKind::Flag,
+        ..setting(
+            "tls",
+            "TLS",
+            "Encrypt the connection; `rediss://` says so, too",
+        )
+    },
+    Setting {
+        kind: SettingKind::Path,
+        ..setting(
+            "ca",
+            "Authority",
+            "File of the certificate authority to trust, PEM; else the system's",
+        )
+    },
+    setting(
+        "sentinel",
+        "Sentinel",
+        "Name of the group whose primary is meant; host and port are a sentinel's",
+    ),
+    Setting {
         kind: SettingKind::Integer {
             min: 1,
             max: 86_400,
@@ -83,17 +108,34 @@ pub(super) fn graph(address: &Address) -> String {
 
 /// The server.
 pub(super) fn endpoint(address: &Address) -> Result<Endpoint> {
-    let endpoint = match address.get("socket") {
+    let port = address.get("port").and_then(|port| port.parse().ok());
+    let (host, port) = (address.get("host").unwrap_or(HOST), port.unwrap_or(PORT));
+    let mut endpoint = match address.get("socket") {
         Some(path) => Endpoint::unix(Path::new(path)),
-        None => {
-            let port = address.get("port").and_then(|port| port.parse().ok());
-            Endpoint::tcp(address.get("host").unwrap_or(HOST), port.unwrap_or(PORT))
-        }
+        None => Endpoint::tcp(host, port),
     };
-    let endpoint = endpoint.login(address.get("user"), address.get("password"));
-    let seconds = address.get("timeout").and_then(|t| t.parse().ok());
-    Ok(match seconds {
-        Some(seconds) => endpoint.timeout(Duration::from_secs(seconds)),
-        None => endpoint,
-    })
+    endpoint = endpoint.login(address.get("user"), address.get("password"));
+    if address.get("scheme") == Some("rediss") || address.get("tls") == Some("yes") {
+        endpoint = endpoint.encrypted(Trust::new(address.get("ca").map(Path::new))?);
+    }
+    if let Some(group) = address.get("sentinel") {
+        endpoint = endpoint.behind(group, sentinels(host, port));
+    }
+    if let Some(seconds) = address.get("timeout").and_then(|t| t.parse().ok()) {
+        endpoint = endpoint.timeout(Duration::from_secs(seconds));
+    }
+    Ok(endpoint)
+}
+
+/// Sentinels by their hosts, parted by commas; one without a port of its own has `port`.
+fn sentinels(hosts: &str, port: u16) -> Vec<(String, u16)> {
+    let one = |text: &str| match text.rsplit_once(':') {
+        Some((host, own)) if !own.contains(']') => (host.to_owned(), own.parse().unwrap_or(port)),
+        _ => (text.to_owned(), port),
+    };
+    hosts
+        .split(',')
+        .filter(|h| !h.is_empty())
+        .map(one)
+        .collect()
 }

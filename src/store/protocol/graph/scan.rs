@@ -173,7 +173,8 @@ impl Scanner {
 
     fn more_nodes(&mut self, session: &mut Session) -> Result<()> {
         // A cursor's place is one id and the rest counts nothing.
-        let start = self.nodes.from[0] + u64::from(self.nodes.from[2] > 0);
+        let step = u64::from(self.nodes.from[2] > 0);
+        let start = self.nodes.from[0].saturating_add(step);
         if start >= self.bound {
             self.nodes.done = true;
             return Ok(());

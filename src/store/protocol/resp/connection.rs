@@ -1,6 +1,7 @@
 //! One connection to a server: commands out, replies in. It breaks at the first failure
 //! and stays broken, since nobody knows which reply would come next.
 
+use super::tls::Encrypted;
 use super::{Endpoint, Reader, Refusal, Reply, fault};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, Read, Write as _};
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<Encrypted>),
 }
 
 impl Stream {
@@ -20,6 +22,10 @@ impl Stream {
             Self::Tcp(s) => {
                 s.set_read_timeout(timeout)?;
                 s.set_write_timeout(timeout)
+            }
+            Self::Tls(s) => {
+                s.sock.set_read_timeout(timeout)?;
+                s.sock.set_write_timeout(timeout)
             }
             Self::Unix(s) => {
                 s.set_read_timeout(timeout)?;
@@ -32,6 +38,10 @@ impl Stream {
         match self {
             Self::Tcp(s) => s.write_all(bytes),
             Self::Unix(s) => s.write_all(bytes),
+            Self::Tls(s) => {
+                s.write_all(bytes)?;
+                s.flush()
+            }
         }
     }
 }
@@ -41,6 +51,7 @@ impl Read for Stream {
         match self {
             Self::Tcp(s) => s.read(to),
             Self::Unix(s) => s.read(to),
+            Self::Tls(s) => s.read(to),
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use super::connection::Stream;
 use super::fault;
+use super::sentinel::Group;
+use super::tls::Trust;
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -23,6 +25,8 @@ pub(crate) struct Endpoint {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) timeout: Duration,
+    trust: Option<Trust>,
+    group: Option<Group>,
 }
 
 /// Where it listens.
@@ -49,6 +53,8 @@ impl Endpoint {
             user: None,
             password: None,
             timeout: ANSWER,
+            trust: None,
+            group: None,
         }
     }
 
@@ -67,6 +73,25 @@ impl Endpoint {
         Self { timeout, ..self }
     }
 
+    /// The same, encrypted.
+    pub(crate) fn encrypted(self, trust: Trust) -> Self {
+        Self {
+            trust: Some(trust),
+            ..self
+        }
+    }
+
+    /// The primary of a group, which these sentinels tell at every connection.
+    pub(crate) fn behind(self, name: &str, sentinels: Vec<(String, u16)>) -> Self {
+        Self {
+            group: Some(Group {
+                name: name.to_owned(),
+                sentinels,
+            }),
+            ..self
+        }
+    }
+
     /// How long an answer may take.
     pub(crate) fn patience(&self) -> Duration {
         self.timeout
@@ -80,15 +105,38 @@ impl Endpoint {
         };
         Self {
             place: Place::Tcp(host, port),
+            group: None,
             ..self.clone()
         }
     }
 
     pub(super) fn open(&self) -> Result<Stream> {
         let failed = |e| fault::lost("connecting", &self.to_string(), e);
-        let stream = match &self.place {
+        let found;
+        let place = match &self.group {
+            None => &self.place,
+            Some(group) => {
+                let (user, password) = (self.user.as_deref(), self.password.as_deref());
+                found = group.primary(user, password, self.trust.as_ref())?;
+                &found
+            }
+        };
+        let stream = match place {
             Place::Unix(path) => Stream::Unix(UnixStream::connect(path).map_err(failed)?),
-            Place::Tcp(host, port) => Stream::Tcp(tcp(host, *port, self)?),
+            Place::Tcp(host, port) => {
+                let plain = tcp(host, *port, self)?;
+                // Before the handshake, or a silent server would hold it up for ever.
+                let limit = Some(self.timeout);
+                plain.set_read_timeout(limit).map_err(failed)?;
+                plain.set_write_timeout(limit).map_err(failed)?;
+                match &self.trust {
+                    None => Stream::Tcp(plain),
+                    Some(trust) => {
+                        let worn = trust.wear(host, plain, &self.to_string())?;
+                        Stream::Tls(Box::new(worn))
+                    }
+                }
+            }
         };
         stream.set_timeout(Some(self.timeout)).map_err(failed)?;
         Ok(stream)
@@ -120,8 +168,12 @@ fn tcp(host: &str, port: u16, endpoint: &Endpoint) -> Result<TcpStream> {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Tcp(host, port) => write!(f, "{host}:{port}"),
-            Place::Unix(path) => write!(f, "{}", path.display()),
+            Place::Tcp(host, port) => write!(f, "{host}:{port}")?,
+            Place::Unix(path) => write!(f, "{}", path.display())?,
+        }
+        match &self.group {
+            Some(group) => write!(f, " ({})", group.name),
+            None => Ok(()),
         }
     }
 }

@@ -7,11 +7,14 @@ mod connection;
 mod endpoint;
 mod fault;
 mod reader;
+mod sentinel;
+mod tls;
 
 pub(crate) use connection::{Connection, Stream};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use fault::Refusal;
 pub(crate) use reader::{Head, Reader, double};
+pub(crate) use tls::Trust;
 
 /// A reply that was read whole.
 #[derive(Clone, Debug, PartialEq)]
