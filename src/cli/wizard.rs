@@ -51,14 +51,16 @@ pub async fn run(way: Way, args: &WizardArgs, context: &Context<'_>) -> Result<C
                 true => Marks::Ascii,
                 false => context.out.data.marks,
             };
-            Ok(Code(tui::plain::run(context.paths.clone(), marks).await?))
+            Ok(Code(
+                tui::plain::run(context.paths.clone(), context.home(), marks).await?,
+            ))
         }
         _ => show(wanted(args), context).await,
     }
 }
 
 async fn show(wanted: tui::Wanted, context: &Context<'_>) -> Result<Code> {
-    let left = tui::run(context.paths.clone(), wanted).await?;
+    let left = tui::run(context.paths.clone(), context.home(), wanted).await?;
     for line in left.lines {
         context.out.say(&line);
     }

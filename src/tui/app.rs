@@ -13,7 +13,7 @@ use super::prefs::Prefs;
 use super::screens::{self, Screen, backups, diff, help, home, options, pick, preflight};
 use super::screens::{report, review, run, runs, settings};
 use crate::config::{Config, Paths, Side};
-use crate::engine::{Command, RunState};
+use crate::engine::{Command, Home, RunState};
 use crate::report::Report;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -30,6 +30,8 @@ const TOAST: i64 = 6_000;
 pub struct Setup {
     /// Where files are.
     pub paths: Paths,
+    /// Where runs are.
+    pub home: Home,
     /// The configuration.
     pub config: Config,
     /// Theme, symbols, mouse.

@@ -20,7 +20,7 @@ pub mod widgets;
 pub mod worker;
 
 use crate::config::{Config, Paths, process_env};
-use crate::engine::RunFolder;
+use crate::engine::{Home, RunFolder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert;
 use app::{App, Setup};
@@ -54,7 +54,7 @@ pub struct Left {
 }
 
 /// What the wizard starts from in this process.
-pub fn setup(paths: Paths, wanted: &Wanted) -> Result<Setup> {
+pub fn setup(paths: Paths, home: Home, wanted: &Wanted) -> Result<Setup> {
     let config = Config::load(&paths, &process_env)?;
     let mut prefs = prefs::Prefs::load(&paths)?;
     if let Some(theme) = &wanted.theme {
@@ -68,6 +68,7 @@ pub fn setup(paths: Paths, wanted: &Wanted) -> Result<Setup> {
         .map_err(|e| Error::new(ErrorKind::Io, "the current folder is gone").because(e))?;
     Ok(Setup {
         paths,
+        home,
         config,
         prefs,
         look,
@@ -83,10 +84,10 @@ fn now() -> i64 {
 }
 
 /// Runs the wizard until somebody leaves it.
-pub async fn run(paths: Paths, wanted: Wanted) -> Result<Left> {
-    let setup = setup(paths.clone(), &wanted)?;
+pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
+    let setup = setup(paths.clone(), home.clone(), &wanted)?;
     let (to, mut messages) = mpsc::channel::<Msg>(256);
-    let (worker, mut newest) = Worker::new(to, paths.clone());
+    let (worker, mut newest) = Worker::new(to, paths.clone(), home);
     terminal::guard(paths.state_dir.join("wizard.log"));
     let mut screen = terminal::Screen::take(setup.prefs.mouse)?;
     let mut keys = listen();
@@ -107,6 +108,10 @@ pub async fn run(paths: Paths, wanted: Wanted) -> Result<Left> {
             screen.draw(&app)?;
             drawn = Some(Instant::now());
             dirty = false;
+            #[cfg(debug_assertions)]
+            if std::env::var_os("MEMFERRY_WIZARD_PANIC").is_some() {
+                panic!("a test asked for it");
+            }
         }
         let frame = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
         let message = tokio::select! {
@@ -266,17 +271,18 @@ fn left(app: &App) -> Left {
         return Left::default();
     };
     let (sign, _) = screens::report::sign(report.outcome);
+    let command = |word: &str| safe(&app.setup.home.command(&[word, &report.run]));
     let mut lines = vec![
         format!("{} {}", app.setup.look.sign(sign), safe(&report.summary)),
         format!("  from    {}", safe(&report.source.address)),
         format!("  to      {}", safe(&report.target.address)),
-        format!("  report  memferry report {}", report.run),
+        format!("  report  {}", command("report")),
     ];
     use crate::report::Outcome;
     let next = match report.outcome {
-        Outcome::Interrupted => Some(format!("  go on   memferry resume {}", report.run)),
+        Outcome::Interrupted => Some(format!("  go on   {}", command("resume"))),
         _ if screens::runs::can_roll_back(report) => {
-            Some(format!("  undo    memferry rollback {}", report.run))
+            Some(format!("  undo    {}", command("rollback")))
         }
         _ => None,
     };

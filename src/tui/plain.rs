@@ -33,11 +33,11 @@ enum Begin {
 }
 
 /// Asks and answers until somebody leaves.
-pub async fn run(paths: Paths, marks: Marks) -> Result<Code> {
+pub async fn run(paths: Paths, home: Home, marks: Marks) -> Result<Code> {
     let config = Config::load(&paths, &process_env)?;
     let mut plain = Plain {
         ask: Asker::new(marks),
-        home: Home::new(&paths.state_dir),
+        home,
         paths,
         config,
         code: 0,

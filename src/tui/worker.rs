@@ -30,6 +30,7 @@ struct Inner {
     to: mpsc::Sender<Msg>,
     state: watch::Sender<Option<Arc<RunState>>>,
     paths: Paths,
+    home: Home,
     now: Mutex<Now>,
 }
 
@@ -52,19 +53,20 @@ struct Now {
 
 impl Worker {
     /// One that tells this end.
-    pub fn new(to: mpsc::Sender<Msg>, paths: Paths) -> (Self, Newest) {
+    pub fn new(to: mpsc::Sender<Msg>, paths: Paths, home: Home) -> (Self, Newest) {
         let (state, newest) = watch::channel(None);
         let inner = Arc::new(Inner {
             to,
             state,
             paths,
+            home,
             now: Mutex::default(),
         });
         (Self { inner }, newest)
     }
 
     fn home(&self) -> Home {
-        Home::new(&self.inner.paths.state_dir)
+        self.inner.home.clone()
     }
 
     fn config(&self) -> Result<Config, Failure> {

@@ -75,8 +75,8 @@ impl Plain {
         {
             self.ask.say(remedy);
         }
-        self.ask
-            .say(&format!("The report: memferry report {}", report.run));
+        let command = self.home.command(&["report", &report.run]);
+        self.ask.say(&format!("The report: {command}"));
         self.ended(report.outcome);
         Ok(())
     }

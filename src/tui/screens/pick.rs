@@ -108,6 +108,13 @@ impl Pick {
         self.choices.get(self.list.at)
     }
 
+    /// What was known of the chosen store is void.
+    fn forget(&mut self) {
+        self.probe = Probe::None;
+        self.eager = false;
+        self.seq += 1;
+    }
+
     /// The chosen store's name for people.
     pub fn title(&self) -> &str {
         self.chosen().map_or("", |c| c.descriptor.title)
@@ -491,9 +498,7 @@ fn go_on(app: &mut App, side: Side) -> Vec<Effect> {
 /// What was typed makes what is known of the store void.
 fn changed(app: &mut App, side: Side) {
     let pick = end(app, side);
-    pick.probe = Probe::None;
-    pick.eager = false;
-    pick.seq += 1;
+    pick.forget();
     let Some(choice) = pick.choices.get_mut(pick.list.at) else {
         return;
     };

@@ -190,7 +190,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         },
         Action::Verify => match &state.subject {
             Subject::Run(report) => {
-                let home = crate::engine::Home::new(&app.setup.paths.state_dir);
+                let home = app.setup.home.clone();
                 let found = home.run(&report.run);
                 let names = (
                     format!("what run {} left", report.run),

@@ -128,13 +128,7 @@ pub fn command(app: &App, plan: &Plan) -> String {
         .accept
         .iter()
         .for_each(|l| flag("--allow-loss", Some(l)));
-    let paths = &app.setup.paths;
-    if paths.state_given {
-        flag("--state-dir", Some(&paths.state_dir.display().to_string()));
-    }
-    if paths.config_given {
-        flag("--config", Some(&paths.config_file.display().to_string()));
-    }
+    all.extend(app.setup.home.options().iter().map(|o| shell(o)));
     all.join(" ")
 }
 

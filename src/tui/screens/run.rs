@@ -176,7 +176,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                 Vec::new()
             }
             (None, _) => {
-                let home = crate::engine::Home::new(&app.setup.paths.state_dir);
+                let home = app.setup.home.clone();
                 match home.run(&live.run) {
                     Ok(folder) => vec![Effect::Load(folder)],
                     Err(error) => {

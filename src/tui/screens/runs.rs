@@ -27,11 +27,7 @@ fn chosen(app: &App) -> Option<&RunRow> {
 
 /// Whether something of that run is in its target.
 pub fn can_roll_back(report: &Report) -> bool {
-    let wrote = report.written.added.total() + report.written.changed.total() > 0;
-    wrote
-        && report.rollback.is_none()
-        && report.outcome != Outcome::RolledBack
-        && report.outcome != Outcome::DryRun
+    report.can_roll_back && report.outcome != Outcome::RolledBack
 }
 
 /// What can be done.
@@ -109,7 +105,7 @@ pub fn ask_roll_back(app: &mut App, row: &RunRow) -> Vec<Effect> {
 
 /// The same, of a run by name. The target's name has to be typed.
 pub fn ask_roll_back_of(app: &mut App, run: &str, target: &str) -> Vec<Effect> {
-    let home = crate::engine::Home::new(&app.setup.paths.state_dir);
+    let home = app.setup.home.clone();
     let folder = match home.run(run) {
         Ok(folder) => folder,
         Err(error) => {

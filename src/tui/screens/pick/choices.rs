@@ -136,6 +136,7 @@ pub fn choose_kind(app: &mut App, side: Side, kind: &'static Descriptor) {
         .iter()
         .position(|c| c.preset.is_none() && c.descriptor == kind);
     let pick = end(app, side);
+    pick.forget();
     match at {
         Some(at) => pick.list.at = at,
         None => {

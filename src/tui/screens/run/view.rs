@@ -240,7 +240,8 @@ fn end(app: &App, pen: &mut Pen, area: Rect, live: &Live) -> u16 {
         took += pen.wrapped(at, remedy, Role::Text);
     }
     if outcome == Outcome::Interrupted && area.height > took {
-        let text = format!("Go on with: memferry resume {}", live.run);
+        let command = app.setup.home.command(&["resume", &live.run]);
+        let text = format!("Go on with: {command}");
         took += pen
             .text(area.x + 2, area.y + took, area.width - 2, &text, Role::Text)
             .min(1);

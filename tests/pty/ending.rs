@@ -1,0 +1,235 @@
+//! Runs that are paused, stopped, killed and gone on with; and how the program ends.
+
+use crate::term::{ENTER, ESC, Term};
+use crate::{Sandbox, memories};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+/// To a run that writes slowly, in the midst of its import.
+fn to_slow_run(term: &mut Term) {
+    term.see("memory.db")
+        .key(ENTER)
+        .see("come from?")
+        .see("relationships");
+    term.key(ENTER)
+        .see("it will be made")
+        .key(ENTER)
+        .see("Which memories");
+    // Advanced, down to the limit.
+    term.key("\x01").see("Limit");
+    for _ in 0..10 {
+        term.key("\t");
+    }
+    term.see("Most records a second").key("\x15").send("2000");
+    term.key(ENTER)
+        .see("Nothing is in the way")
+        .key(ENTER)
+        .see("will be added");
+    term.key(ENTER).see("limit 2,000/s");
+}
+
+fn slow() -> (Sandbox, Term) {
+    let sandbox = Sandbox::new();
+    sandbox.big("home/.memorygraph/memory.db", 12_000);
+    let mut term = sandbox.wizard();
+    to_slow_run(&mut term);
+    (sandbox, term)
+}
+
+#[test]
+fn a_run_is_paused_hurried_and_finished() {
+    let (sandbox, mut term) = slow();
+    term.key(" ").see("paused").key(" ").gone("paused");
+    term.key("f").see("frozen").key("f").gone("frozen");
+    term.key("l").key("l").see("no warnings").key("l");
+    term.key("0")
+        .see("no limit")
+        .see("Moved and verified")
+        .key("q");
+    assert_eq!(term.end().0, 0);
+    assert_eq!(memories(&sandbox.at("work/memory-moved.db")), 12_060);
+}
+
+#[test]
+fn a_cancelled_run_takes_back_what_it_wrote() {
+    let (sandbox, mut term) = slow();
+    term.key("c")
+        .see("Stop the run")
+        .key("\x1b[B")
+        .key("\x1b[B")
+        .key(ENTER);
+    term.see("olled back").key("q");
+    assert_eq!(term.end().0, 2);
+    assert!(!sandbox.at("work/memory-moved.db").exists());
+}
+
+#[test]
+fn a_stopped_run_is_gone_on_with_after_a_restart() {
+    let (sandbox, mut term) = slow();
+    term.key("q")
+        .see("A run is going on")
+        .key("\x1b[B")
+        .key(ENTER);
+    let (code, screen) = term.end();
+    assert_eq!(code, 4, "{screen}");
+    assert!(screen.contains("memferry resume "), "{screen}");
+    assert!(!sandbox.at("work/memory-moved.db").exists());
+    let mut term = sandbox.wizard();
+    term.see("Unfinished")
+        .key("r")
+        .see("waits for your answer")
+        .key(ENTER);
+    term.see("limit")
+        .key("0")
+        .see("Moved and verified")
+        .key("q");
+    assert_eq!(term.end().0, 0);
+    assert_eq!(memories(&sandbox.at("work/memory-moved.db")), 12_060);
+}
+
+#[test]
+fn a_killed_run_is_gone_on_with_from_home() {
+    let (sandbox, mut term) = slow();
+    term.signal(Signal::KILL);
+    drop(term);
+    assert!(!sandbox.at("work/memory-moved.db").exists());
+    let mut term = sandbox.wizard();
+    term.see("Unfinished")
+        .see("unfinished")
+        .key(ENTER)
+        .see("waits for your answer");
+    term.key(ENTER)
+        .see("limit")
+        .key("0")
+        .see("Moved and verified")
+        .key("q");
+    assert_eq!(term.end().0, 0);
+    assert_eq!(memories(&sandbox.at("work/memory-moved.db")), 12_060);
+}
+
+#[test]
+fn an_unfinished_run_is_taken_back_from_home() {
+    let (sandbox, mut term) = slow();
+    term.signal(Signal::KILL);
+    drop(term);
+    let mut term = sandbox.wizard();
+    term.see("Unfinished")
+        .key("u")
+        .see("type the target's name");
+    term.send("memory-moved.db")
+        .key(ENTER)
+        .see("olled back")
+        .key("q");
+    term.end();
+    assert!(!sandbox.at("work/memory-moved.db").exists());
+}
+
+#[test]
+fn a_terminal_that_is_closed_does_not_lose_the_run() {
+    let (sandbox, mut term) = slow();
+    term.signal(Signal::HUP);
+    let (code, _) = term.end();
+    assert_eq!(code, 4);
+    let (code, said) = sandbox.run(&["resume"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn keys_are_answered_at_once_while_a_run_goes_on() {
+    let sandbox = Sandbox::new();
+    sandbox.big("home/.memorygraph/memory.db", 60_000);
+    let mut term = sandbox.wizard();
+    term.see("memory.db")
+        .key(ENTER)
+        .see("come from?")
+        .see("relationships");
+    term.key(ENTER)
+        .see("it will be made")
+        .key(ENTER)
+        .see("Which memories")
+        .key(ENTER);
+    // Source and stage are read here.
+    let mut slowest = Duration::ZERO;
+    for _ in 0..10 {
+        let begun = Instant::now();
+        term.key("?").see("On the screen you came from");
+        slowest = slowest.max(begun.elapsed());
+        term.key(ESC).gone("On the screen you came from");
+    }
+    // The bound is the test machine's, which does other things as well.
+    assert!(slowest < Duration::from_millis(1_000), "{slowest:?}");
+    term.see("Nothing is in the way").key("\x03");
+    term.end();
+}
+
+#[test]
+fn a_resize_below_the_least_and_back_keeps_the_run_in_sight() {
+    let (_sandbox, mut term) = slow();
+    term.resize(20, 5).see("memferry needs");
+    // What is pressed there does nothing.
+    term.key("c").key(ENTER);
+    term.resize(120, 40)
+        .see("limit 2,000/s")
+        .lacks("Stop the run");
+    term.resize(60, 16).see("limit 2,000/s");
+    term.key("0").see("Moved and verified").key("q");
+    assert_eq!(term.end().0, 0);
+}
+
+#[test]
+fn control_c_leaves_and_gives_the_terminal_back() {
+    let sandbox = Sandbox::new();
+    let mut term = sandbox.wizard();
+    term.see("Sample");
+    assert!(term.is_taken());
+    term.key("\x03");
+    assert_eq!(term.end().0, 0);
+}
+
+#[test]
+fn a_termination_gives_the_terminal_back() {
+    let sandbox = Sandbox::new();
+    let mut term = sandbox.wizard();
+    term.see("Sample").signal(Signal::TERM);
+    assert_eq!(term.end().0, 0);
+}
+
+#[test]
+fn suspended_and_brought_back_it_is_as_before() {
+    let sandbox = Sandbox::new();
+    let mut term = sandbox.wizard();
+    term.see("Sample").key(",").see("Theme").key("\x1a");
+    let begun = Instant::now();
+    while term.is_taken() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{}",
+            term.screen()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    term.signal(Signal::CONT).see("Theme");
+    assert!(term.is_taken());
+    term.key("\x03");
+    assert_eq!(term.end().0, 0);
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_where_the_log_is() {
+    let sandbox = Sandbox::new();
+    let panics = [("MEMFERRY_WIZARD_PANIC", "1")];
+    let mut term = sandbox.open(&[], &panics, 80, 24);
+    if !cfg!(debug_assertions) {
+        // The shipped binary has no such switch.
+        term.see("Sample").key("\x03");
+        term.end();
+        return;
+    }
+    term.see("memferry failed");
+    let (code, screen) = term.end();
+    assert_eq!(code, 2);
+    assert!(screen.contains("wizard.log"), "{screen}");
+    let log = sandbox.at("home/.local/state/memferry/wizard.log");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("panicked"), "{log}");
+}

@@ -1,0 +1,335 @@
+//! Migrations from the first key to the report.
+
+use crate::term::{DOWN, ENTER, ESC, LEFT, RIGHT, TAB, Term, UP};
+use crate::{Sandbox, memories};
+use std::path::Path;
+
+/// From the first screen to the target's form, with the source that the cursor is on.
+fn to_target(term: &mut Term) {
+    term.see("Migrate")
+        .key("m")
+        .see("Where do memories come from?")
+        .see("relationships");
+    term.key(ENTER).see("Where do they go?");
+}
+
+/// Puts this path into the form of the target's first kind.
+fn type_path(term: &mut Term, path: &Path) {
+    term.key(TAB)
+        .see("Path of the file")
+        .key("\x15")
+        .gone("moved");
+    term.send(&path.display().to_string());
+    term.until("the end of the path", |s| {
+        s.contains(path.file_name().unwrap().to_str().unwrap())
+    });
+}
+
+/// From the options to the review.
+fn to_review(term: &mut Term) {
+    term.key(ENTER)
+        .see("Which memories")
+        .key(ENTER)
+        .see("Nothing is in the way");
+    term.key(ENTER).see("will be added");
+}
+
+#[test]
+fn the_sample_is_moved_within_twelve_keys() {
+    let sandbox = Sandbox::new();
+    let mut term = sandbox.wizard();
+    term.see("Sample")
+        .key(ENTER)
+        .see("60 memories and 94 relationships");
+    term.key(ENTER).see("it will be made");
+    term.key(ENTER).see("Which memories");
+    term.key(ENTER).see("Nothing is in the way");
+    term.key(ENTER).see("Nothing that exists will be changed");
+    term.key(ENTER).see("Moved and verified");
+    term.key(ENTER).see("= same 154");
+    assert!(term.keys <= 12, "{} keys", term.keys);
+    term.key("q");
+    let (code, screen) = term.end();
+    assert_eq!(code, 0);
+    assert!(screen.contains("Moved and verified: every field of 60 memories and 94 relationships"));
+    assert!(screen.contains("memferry rollback "), "{screen}");
+    assert_eq!(memories(&sandbox.at("work/sample-moved.db")), 60);
+}
+
+#[test]
+fn a_store_where_memorygraph_keeps_it_is_found_and_moved() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.default_store();
+    let mut term = sandbox.wizard();
+    term.see("~/.memorygraph/memory.db").see("60").key(ENTER);
+    term.see("come from?")
+        .see("relationships")
+        .key(ENTER)
+        .see("it will be made");
+    to_review(&mut term);
+    term.key(ENTER).see("Moved and verified").key("q");
+    assert_eq!(term.end().0, 0);
+    assert_eq!(
+        memories(&sandbox.at("work/memory-moved.db")),
+        memories(&source)
+    );
+}
+
+#[test]
+fn a_store_written_by_memorygraph_is_moved_whole() {
+    let Ok(stores) = std::env::var("MEMFERRY_TEST_STORES") else {
+        eprintln!("skipped: MEMFERRY_TEST_STORES names no folder of stores");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let path = sandbox.at("home/.memorygraph/memory.db");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::copy(Path::new(&stores).join("plain-1500.db"), &path).unwrap();
+    let mut term = sandbox.wizard();
+    term.see("memory.db")
+        .key(ENTER)
+        .see("come from?")
+        .see("relationships");
+    term.key(ENTER)
+        .see("it will be made")
+        .key(ENTER)
+        .see("Which memories")
+        .key(ENTER);
+    term.until("the checks", |s| {
+        s.contains("Nothing is in the way") || s.contains("agree to")
+    });
+    while !term.screen().contains("Nothing is in the way") {
+        term.key(ENTER).key(" ");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    term.key(ENTER)
+        .see("will be added")
+        .key(ENTER)
+        .see("Moved and verified")
+        .key("q");
+    assert_eq!(term.end().0, 0);
+    let (code, said) = sandbox.run(&["verify", &path.display().to_string(), "memory-moved.db"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn going_back_keeps_every_answer() {
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let mut term = sandbox.wizard();
+    to_target(&mut term);
+    type_path(&mut term, &sandbox.at("work/elsewhere.db"));
+    term.key(ENTER)
+        .see("Which memories")
+        .key(RIGHT)
+        .see("overwrite");
+    term.key(TAB)
+        .key(TAB)
+        .key(TAB)
+        .key(TAB)
+        .see("Only these memory types");
+    term.send("solution")
+        .see("solution")
+        .key(ENTER)
+        .see("Nothing is in the way");
+    term.key(ESC)
+        .see("Which memories")
+        .see("overwrite")
+        .see("solution");
+    term.key(ESC)
+        .see("elsewhere.db")
+        .key(ESC)
+        .key(ESC)
+        .see("come from?");
+    term.key(ENTER)
+        .see("elsewhere.db")
+        .key(ENTER)
+        .see("solution")
+        .see("overwrite");
+    term.key(ENTER)
+        .see("Nothing is in the way")
+        .key(ENTER)
+        .see("will be added");
+    term.key(ENTER).see("Moved and verified").key("q");
+    assert_eq!(term.end().0, 0);
+    assert_eq!(memories(&sandbox.at("work/elsewhere.db")), 8);
+    // What was begun and left is not among the runs.
+    let (_, runs) = sandbox.run(&["runs"]);
+    assert_eq!(runs.lines().count(), 2, "{runs}");
+}
+
+/// A target that holds the same memories, one of them changed.
+fn conflict(sandbox: &Sandbox) -> std::path::PathBuf {
+    sandbox.default_store();
+    let target = sandbox.sample("work/team.db");
+    let db = rusqlite::Connection::open(&target).unwrap();
+    let changed = db
+        .execute(
+            "UPDATE nodes SET properties = json_set(properties, '$.title', 'Ours') WHERE id = (SELECT id FROM nodes WHERE label = 'Memory' LIMIT 1)",
+            [],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+    target
+}
+
+fn titles(path: &Path, title: &str) -> i64 {
+    let db = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT count(*) FROM nodes WHERE json_extract(properties, '$.title') = ?1";
+    db.query_row(sql, [title], |r| r.get(0)).unwrap()
+}
+
+fn to_conflict_review(term: &mut Term, target: &Path) {
+    to_target(term);
+    type_path(term, target);
+    term.key(ENTER)
+        .see("Which memories")
+        .key(RIGHT)
+        .see("would be replaced");
+    term.key(ENTER);
+    term.until("the checks", |s| {
+        s.contains("agree to") || s.contains("Nothing is in the way")
+    });
+    for _ in 0..8 {
+        if term.screen().contains("Nothing is in the way") {
+            break;
+        }
+        term.key(ENTER);
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        term.key(" ");
+        std::thread::sleep(std::time::Duration::from_millis(150));
+    }
+    term.see("Nothing is in the way")
+        .key(ENTER)
+        .see("will be changed");
+}
+
+#[test]
+fn nothing_is_overwritten_before_the_name_is_typed() {
+    let sandbox = Sandbox::new();
+    let target = conflict(&sandbox);
+    let mut term = sandbox.wizard();
+    to_conflict_review(&mut term, &target);
+    term.see("1 memory")
+        .key("c")
+        .see("replaced")
+        .key(ENTER)
+        .see("Ours")
+        .key(ESC)
+        .key(ESC);
+    term.see("will be changed");
+    // Enter alone, and a wrong name, do nothing.
+    term.key(ENTER)
+        .see("type its name")
+        .key(ENTER)
+        .see("Nothing is typed yet");
+    term.send("team").key(ENTER).see("That is not team.db");
+    assert_eq!(titles(&target, "Ours"), 1);
+    term.send(".db").key(ENTER).see("Moved and verified");
+    assert_eq!(titles(&target, "Ours"), 0);
+    // And it is taken back from the report, again by typing the name.
+    term.key(ENTER)
+        .see("Summary")
+        .key("u")
+        .see("type the target's name");
+    term.send("team.db").key(ENTER).see("Rolled back");
+    assert_eq!(titles(&target, "Ours"), 1);
+    term.key("q");
+    term.end();
+}
+
+#[test]
+fn a_backup_is_listed_checked_and_begun_from() {
+    let sandbox = Sandbox::new();
+    let target = conflict(&sandbox);
+    let mut term = sandbox.wizard();
+    to_conflict_review(&mut term, &target);
+    term.key(ENTER)
+        .see("type its name")
+        .send("team.db")
+        .key(ENTER)
+        .see("Moved and verified");
+    term.key(ENTER)
+        .see("Summary")
+        .key("h")
+        .see("Stores on this machine");
+    term.key("b")
+        .see("team.db")
+        .key("c")
+        .see("Reads back whole: 60 memories");
+    term.key(ENTER)
+        .see("come from?")
+        .see("Archive")
+        .see("60 memories");
+    term.key("q");
+    term.end();
+}
+
+#[test]
+fn a_target_that_is_the_source_is_refused() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.default_store();
+    let before = std::fs::read(&source).unwrap();
+    let mut term = sandbox.wizard();
+    to_target(&mut term);
+    type_path(&mut term, &source);
+    term.key(ENTER)
+        .see("Which memories")
+        .key(ENTER)
+        .see("Source and target differ");
+    term.see("Nothing was written");
+    // Enter does not go past a failed check.
+    term.key(ENTER).see("Preflight").lacks("will be added");
+    term.key(ESC).see("Which memories").key("\x03");
+    term.end();
+    assert_eq!(std::fs::read(&source).unwrap(), before);
+}
+
+#[test]
+fn an_empty_source_has_nothing_to_write() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.default_store();
+    let db = rusqlite::Connection::open(&source).unwrap();
+    db.execute_batch("DELETE FROM relationships; DELETE FROM nodes;")
+        .unwrap();
+    drop(db);
+    let mut term = sandbox.wizard();
+    term.see("memory.db")
+        .key("m")
+        .see("come from?")
+        .see("nothing in it")
+        .key(ENTER);
+    term.see("it will be made")
+        .key(ENTER)
+        .see("Which memories")
+        .key(ENTER);
+    term.see("Nothing is in the way")
+        .key(ENTER)
+        .see("There is nothing to write");
+    term.key(ENTER).see("Nothing to move").key("q");
+    assert_eq!(term.end().0, 0);
+}
+
+#[test]
+fn what_is_no_store_is_said_where_it_is_typed() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.at("work/notes.txt"), "not a store").unwrap();
+    let mut term = sandbox.wizard();
+    term.see("Sample")
+        .key("m")
+        .see("come from?")
+        .key(DOWN)
+        .key(TAB)
+        .see("Path of the file");
+    term.key("\x15");
+    // A paste, and its end completed.
+    let path = sandbox.at("work/not").display().to_string();
+    term.send(&format!("\x1b[200~{path}\x1b[201~")).see("/not");
+    term.see("es.txt").key(RIGHT).key(ENTER);
+    term.until("the mistake", |s| {
+        s.contains("not a") || s.contains("is no")
+    });
+    term.lacks("Where do they go?");
+    term.key(UP).key(LEFT).key("\x03");
+    assert_eq!(term.end().0, 0);
+}

@@ -1,0 +1,122 @@
+//! Journeys of the real program in a pseudo-terminal: keys go in, the screen that a
+//! terminal would show comes out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod ending;
+mod flow;
+mod looking;
+mod plain;
+mod term;
+
+use std::path::{Path, PathBuf};
+use term::Term;
+
+/// A home of its own for the program.
+pub struct Sandbox {
+    dir: tempfile::TempDir,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("mfw").tempdir().unwrap();
+        for below in ["home", "work"] {
+            std::fs::create_dir(dir.path().join(below)).unwrap();
+        }
+        Self { dir }
+    }
+
+    pub fn at(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    /// The sample store, under that name.
+    pub fn sample(&self, to: &str) -> PathBuf {
+        let target = self.at(to);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/sample.db");
+        std::fs::copy(sample, &target).unwrap();
+        target
+    }
+
+    /// A store of memorygraph where it keeps it by default.
+    pub fn default_store(&self) -> PathBuf {
+        self.sample("home/.memorygraph/memory.db")
+    }
+
+    /// The program on its own, to its end.
+    pub fn run(&self, args: &[&str]) -> (Option<i32>, String) {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_memferry"))
+            .args(args)
+            .current_dir(self.at("work"))
+            .env_clear()
+            .envs(self.env())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    }
+
+    pub fn env(&self) -> Vec<(String, String)> {
+        let home = self.at("home").display().to_string();
+        [
+            ("HOME", home.as_str()),
+            ("TMPDIR", &home),
+            ("TZ", "UTC"),
+            ("LANG", "C.UTF-8"),
+            ("TERM", "xterm-256color"),
+            ("PATH", "/usr/bin:/bin"),
+        ]
+        .map(|(n, v)| (n.to_owned(), v.to_owned()))
+        .into()
+    }
+
+    /// Opens the wizard.
+    pub fn wizard(&self) -> Term {
+        self.open(&[], &[], 80, 24)
+    }
+
+    /// Opens the program with arguments, variables and a size.
+    pub fn open(&self, args: &[&str], env: &[(&str, &str)], columns: u16, rows: u16) -> Term {
+        let mut all = self.env();
+        all.extend(env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        Term::open(args, &all, &self.at("work"), columns, rows)
+    }
+
+    /// A store with so many memories, written as memorygraph writes it.
+    pub fn big(&self, to: &str, memories: usize) -> PathBuf {
+        let path = self.sample(to);
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let (sql, properties): (String, String) = db
+            .query_row("SELECT id, properties FROM nodes LIMIT 1", [], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+            .unwrap();
+        let mut insert = db
+            .prepare(
+                "INSERT INTO nodes SELECT ?1, label, ?2, created_at, updated_at FROM nodes WHERE id = ?3",
+            )
+            .unwrap();
+        db.execute_batch("BEGIN").unwrap();
+        for i in 0..memories {
+            let id = format!("00000000-0000-4000-8000-{i:012}");
+            let properties = properties.replace(&sql, &id);
+            insert.execute([&id, &properties, &sql]).unwrap();
+        }
+        db.execute_batch("COMMIT").unwrap();
+        drop(insert);
+        path
+    }
+}
+
+/// Number of memories in a store.
+pub fn memories(path: &Path) -> u64 {
+    let db = rusqlite::Connection::open(path).unwrap();
+    let n: i64 = db
+        .query_row("SELECT count(*) FROM nodes", [], |r| r.get(0))
+        .unwrap();
+    n as u64
+}

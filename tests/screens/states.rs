@@ -1,0 +1,310 @@
+//! The states of every screen, by their names in the snapshots.
+
+use crate::State;
+use crate::data::*;
+use crate::support::Wizard;
+use crossterm::event::Event as Terminal;
+use memferry::config::Side;
+use memferry::engine::{Event, Phase};
+use memferry::report::{Outcome, Verdict};
+use memferry::store::Description;
+use memferry::tui::msg::{Effect, Foreseen, Msg, Running};
+
+pub const ALL: &[State] = &[
+    ("home-fresh", |w| w.tell(Msg::Found(Ok(Vec::new())))),
+    ("home-looking", |_| {}),
+    ("home-found", home),
+    ("source", source_screen),
+    ("source-form", |w| {
+        source_screen(w);
+        w.keys("\t");
+    }),
+    ("source-fails", |w| {
+        source_screen(w);
+        let seq = last_probe(w);
+        let refused = failure("the password was refused", "Correct it, or the user.");
+        w.tell(Msg::Probed(Side::From, seq, Err(refused)));
+    }),
+    ("target-new", target_new),
+    ("target-not-empty", target_full),
+    ("options", options),
+    ("options-advanced", |w| {
+        options(w);
+        w.control('a');
+        w.keys("\t\t\t\tnever\n");
+    }),
+    ("preflight-busy", |w| {
+        preflight(w);
+        let mut events = checked(checks()[..3].to_vec());
+        events.push((
+            100,
+            Event::PhaseEnded {
+                phase: Phase::Preflight,
+                ok: true,
+                ms: 100,
+            },
+        ));
+        events.push((
+            100,
+            Event::PhaseStarted {
+                phase: Phase::Export,
+            },
+        ));
+        let phase = Phase::Export;
+        events.push((
+            100,
+            Event::Expected {
+                phase,
+                nodes: 4_812,
+                relationships: 9_377,
+            },
+        ));
+        let kind = memferry::model::Kind::Node;
+        events.push((
+            900,
+            Event::Progress {
+                phase,
+                kind,
+                done: 2_400,
+                bytes: 1_000_000,
+            },
+        ));
+        w.tell(Msg::State(state(&events)));
+    }),
+    ("preflight-warnings", warnings),
+    ("preflight-loss", |w| {
+        warnings(w);
+        w.keys("\n  a");
+    }),
+    ("preflight-fails", |w| {
+        preflight(w);
+        let mut all = checks();
+        all.push(check(
+            "Room",
+            Verdict::Fail,
+            "needs 1.9 GB, 1.1 GB free",
+            "Free 800 MB on /data, or choose another folder for the stage.",
+        ));
+        let mut events = checked(all);
+        let told = failure("room: needs 1.9 GB, 1.1 GB free", "Free 800 MB.");
+        events.push((100, Event::Failed { failure: told }));
+        let summary = "Refused, nothing was written: room".to_owned();
+        events.push((
+            110,
+            Event::Finished {
+                outcome: Outcome::Refused,
+                summary,
+            },
+        ));
+        w.tell(Msg::State(state(&events)));
+        w.keys("\n");
+    }),
+    ("review-new", |w| review_of(w, false)),
+    ("review-overwrites", |w| review_of(w, true)),
+    ("review-name", |w| {
+        review_of(w, true);
+        w.keys("\nshar\n");
+    }),
+    ("review-changes", |w| {
+        review_of(w, true);
+        w.keys("c");
+    }),
+    ("review-change", |w| {
+        review_of(w, true);
+        w.keys("c\n");
+    }),
+    ("run", running),
+    ("run-log", |w| {
+        running(w);
+        w.keys("l");
+    }),
+    ("run-cancel", |w| {
+        running(w);
+        w.keys("c");
+    }),
+    ("run-quit", |w| {
+        running(w);
+        w.keys("q");
+    }),
+    ("run-failed", |w| {
+        running(w);
+        w.tell(Msg::Ended(Ok(Box::new(report(Outcome::Failed)))));
+    }),
+    ("run-watched", |w| {
+        w.tell(Msg::Found(Ok(Vec::new())));
+        w.tell(Msg::Started(Ok((RUN.into(), Running::Watched))));
+        w.tell(Msg::State(state(&importing())));
+    }),
+    ("report-done", |w| {
+        w.tell(Msg::Report(Ok(Box::new(report(Outcome::Done)))))
+    }),
+    ("report-checks", |w| {
+        w.tell(Msg::Report(Ok(Box::new(report(Outcome::Done)))));
+        w.keys("→");
+    }),
+    ("report-differences", differing),
+    ("report-difference", |w| {
+        differing(w);
+        w.keys("\n");
+    }),
+    ("report-search", |w| {
+        differing(w);
+        w.keys("/jitter");
+    }),
+    ("runs", |w| {
+        home(w);
+        w.keys("p↓");
+    }),
+    ("runs-none", |w| {
+        w.keys("p");
+        w.tell(Msg::Runs(Vec::new()));
+    }),
+    ("runs-roll-back", |w| {
+        home(w);
+        w.keys("p↓x");
+    }),
+    ("backups", |w| {
+        w.keys("b");
+        w.tell(Msg::Backups(backups()));
+    }),
+    ("backups-none", |w| {
+        w.keys("b");
+        w.tell(Msg::Backups(Vec::new()));
+    }),
+    ("diff", |w| w.keys("d")),
+    ("diff-mistake", |w| w.keys("d/home/ada/one.db\tnonsense\n")),
+    ("settings", |w| w.keys(",")),
+    ("help", |w| {
+        home(w);
+        w.keys("?");
+    }),
+    ("palette", |w| w.keys(":run")),
+];
+
+pub fn home(w: &mut Wizard) {
+    w.tell(Msg::Found(Ok(places())));
+    w.tell(Msg::Runs(rows()));
+}
+
+/// The number of the last question to a store.
+pub fn last_probe(w: &Wizard) -> u64 {
+    let asked = w.asked.iter().rev().find_map(|effect| match effect {
+        Effect::Probe { seq, .. } => Some(*seq),
+        _ => None,
+    });
+    asked.expect("a store was asked")
+}
+
+pub fn source_screen(w: &mut Wizard) {
+    home(w);
+    w.keys("m");
+    let seq = last_probe(w);
+    w.tell(Msg::Probed(
+        Side::From,
+        seq,
+        Ok(probed(source(), description(4_812, 9_377))),
+    ));
+}
+
+fn target_new(w: &mut Wizard) {
+    source_screen(w);
+    w.keys("\n");
+    let seq = last_probe(w);
+    let address = memferry::store::Address::parse("/home/ada/memory-moved.db").unwrap();
+    w.tell(Msg::Probed(
+        Side::To,
+        seq,
+        Ok(probed(address, Description::default())),
+    ));
+}
+
+fn target_full(w: &mut Wizard) {
+    source_screen(w);
+    w.keys("\n");
+    w.keys("↑↑↑↑");
+    let seq = last_probe(w);
+    w.tell(Msg::Probed(
+        Side::To,
+        seq,
+        Ok(probed(target(), description(212, 340))),
+    ));
+}
+
+pub fn options(w: &mut Wizard) {
+    target_full(w);
+    w.keys("\n");
+    let seq = w.asked.iter().rev().find_map(|effect| match effect {
+        Effect::Forecast { seq, .. } => Some(*seq),
+        _ => None,
+    });
+    let mut review = review(true);
+    review.kept.nodes = 5;
+    let found = Foreseen { review, ms: 240 };
+    w.tell(Msg::Forecast(
+        seq.expect("counted ahead"),
+        Ok(Box::new(found)),
+    ));
+}
+
+fn preflight(w: &mut Wizard) {
+    options(w);
+    w.keys("\n");
+    w.tell(Msg::Started(Ok((RUN.into(), Running::Own))));
+}
+
+fn waiting(w: &mut Wizard, overwrites: bool, lossy: bool, quiet: bool) {
+    let mut all = checks();
+    if quiet {
+        all.retain(|c| c.verdict == Verdict::Pass);
+    }
+    let mut review = review(overwrites);
+    if lossy {
+        review.losses = losses();
+    }
+    let mut events = checked(all);
+    events.push((
+        100,
+        Event::PhaseEnded {
+            phase: Phase::Preflight,
+            ok: true,
+            ms: 100,
+        },
+    ));
+    events.push((
+        900,
+        Event::Waiting {
+            review: Box::new(review),
+        },
+    ));
+    w.tell(Msg::State(state(&events)));
+}
+
+fn warnings(w: &mut Wizard) {
+    preflight(w);
+    waiting(w, true, true, false);
+    w.keys("↓↓↓");
+}
+
+fn review_of(w: &mut Wizard, overwrites: bool) {
+    preflight(w);
+    waiting(w, overwrites, false, true);
+    w.keys("\n");
+}
+
+pub fn running(w: &mut Wizard) {
+    review_of(w, false);
+    w.keys("\n");
+    w.app.usage = memferry::tui::msg::Usage {
+        memory: 41_000_000,
+        cpu: 118.0,
+    };
+    let mut events = checked(checks());
+    events.push((200, Event::Answered { proceed: true }));
+    events.extend(importing());
+    w.tell(Msg::State(state(&events)));
+}
+
+pub fn differing(w: &mut Wizard) {
+    w.tell(Msg::Terminal(Terminal::Resize(80, 24)));
+    w.tell(Msg::Report(Ok(Box::new(report(Outcome::Differences)))));
+}
