@@ -64,6 +64,8 @@ pub struct Import {
     done: [u64; 2],
     bytes: [u64; 2],
     canon: Canon,
+    /// Whether the limit was kept already, by an export that goes on meanwhile.
+    let_through: bool,
 }
 
 /// Changes with what they replace, in the same order.
@@ -135,6 +137,15 @@ impl Import {
             done: [0; 2],
             bytes: [0; 2],
             canon: Canon::new(),
+            let_through: false,
+        }
+    }
+
+    /// The same for what an export hands over, which keeps the limit.
+    pub fn behind_export(self) -> Self {
+        Self {
+            let_through: true,
+            ..self
         }
     }
 
@@ -174,10 +185,9 @@ impl Import {
         let mut pending: Vec<Staged> = Vec::new();
         let mut bytes = 0;
         while let Some(staged) = feed.recv().await {
-            match self.mode() {
-                WriteMode::Journal => self.control.pass(staged.len() as u64).await?,
-                // What is built aside comes from an export that was let through already.
-                WriteMode::Aside | WriteMode::Transaction => self.control.unpaused().await?,
+            match self.let_through {
+                true => self.control.unpaused().await?,
+                false => self.control.pass(staged.len() as u64).await?,
             }
             for one in staged {
                 let (kind, size) = (one.record.kind(), one.record.size());

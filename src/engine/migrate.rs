@@ -372,7 +372,7 @@ impl Run {
         let mut import = match self.importer(WriteMode::Aside).await {
             // There will be another chance, once all is staged.
             Err(e) if is_lost(&e) => return Ok((None, None)),
-            import => import?,
+            import => import?.behind_export(),
         };
         let (feed, fed) = mpsc::channel(2);
         self.events.begin(Phase::Import);

@@ -384,11 +384,11 @@ impl App {
         match then {
             Then::Nothing => Vec::new(),
             Then::Leave | Then::LeaveRollingBack => {
-                let own = |l: &&Live| l.how == Running::Own && l.report.is_none();
-                let Some(_) = self.live.as_ref().filter(own) else {
+                let own = |l: &Live| l.how == Running::Own && l.report.is_none();
+                if !self.preflight.starting && !self.live.as_ref().is_some_and(own) {
                     self.gone = true;
                     return Vec::new();
-                };
+                }
                 self.leaving = true;
                 let rollback = then == Then::LeaveRollingBack;
                 match self.is_running() {

@@ -184,7 +184,9 @@ impl Dialog {
         };
         let all = Action::ALL.iter().copied().filter(fits);
         *found = all.map(|a| (a, valid.contains(&a))).collect();
-        found.sort_by_key(|(_, here)| !here);
+        let named =
+            |a: &Action| a.name().contains(&wanted) || a.title().to_lowercase().contains(&wanted);
+        found.sort_by_key(|(action, here)| (!here, !named(action)));
         list.at = 0;
     }
 

@@ -114,6 +114,10 @@ impl TextField {
             return;
         }
         let marks = pen.look.marks;
+        if !focused && !self.secret {
+            pen.path(area.x, area.y, area.width, self.input.value(), role);
+            return;
+        }
         let (value, at) = (self.input.value(), self.input.cursor());
         let byte = value.char_indices().nth(at).map_or(value.len(), |(i, _)| i);
         let (before, after) = (

@@ -195,10 +195,8 @@ impl Keymap {
 
     /// The table of the documentation.
     pub fn markdown(&self) -> String {
-        let mut text = String::new();
+        let mut text = "| key | name | what it does |\n|---|---|---|\n".to_owned();
         for section in Section::ALL {
-            text += &format!("\n### {}\n\n", section.title());
-            text += "| key | action | what it does |\n|---|---|---|\n";
             for action in Action::ALL.iter().filter(|a| a.section() == section) {
                 let keys: Vec<_> = (self.keys(*action).iter())
                     .map(|key| format!("`{key}`"))

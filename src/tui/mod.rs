@@ -102,10 +102,14 @@ pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut drawn: Option<Instant> = None;
     let mut dirty = true;
+    let mut terminal_lost = false;
     carry_out(begin, &worker, &mut screen, &mut app)?;
     while !app.gone {
         if dirty && drawn.is_none_or(|at| at.elapsed() >= FRAME) {
-            screen.draw(&app)?;
+            if screen.draw(&app).is_err() {
+                // Whoever closes the terminal gets no further chance to answer.
+                terminal_lost = true;
+            }
             drawn = Some(Instant::now());
             dirty = false;
             #[cfg(debug_assertions)]
@@ -116,6 +120,7 @@ pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
         let frame = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
         let message = tokio::select! {
             biased;
+            () = std::future::ready(()), if terminal_lost => Msg::Terminate,
             event = keys.recv() => match event {
                 Some(event) => Msg::Terminal(event),
                 // The terminal is gone.
@@ -150,13 +155,21 @@ pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
         carry_out(effects, &worker, &mut screen, &mut app)?;
         dirty = true;
         if ending && app.leaving {
-            // Who closes the terminal gets no further chance to answer.
-            worker.settled().await;
             break;
         }
     }
-    if app.leaving {
-        worker.settled().await;
+    // What a run ended as is still taken in, and what was withdrawn is removed.
+    let settled = worker.settled();
+    tokio::pin!(settled);
+    loop {
+        tokio::select! {
+            biased;
+            Some(message) = messages.recv() => drop(app.update(message)),
+            () = &mut settled => break,
+        }
+    }
+    while let Ok(message) = messages.try_recv() {
+        drop(app.update(message));
     }
     drop(screen);
     Ok(left(&app))

@@ -56,6 +56,8 @@ pub enum Msg {
 /// How a run is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Running {
+    /// It runs in this process, and was just prepared here step by step.
+    Prepared,
     /// It runs in this process.
     Own,
     /// Another process runs it.

@@ -11,6 +11,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 use std::io::{self, Stdout, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -106,7 +107,11 @@ impl Screen {
 
     /// Draws everything anew the next time.
     pub fn redraw(&mut self) -> Result<()> {
-        self.terminal.clear().map_err(failed)
+        // A new size draws everything, and asks the terminal nothing that it would have to
+        // answer among the keys.
+        let size = self.terminal.size().map_err(failed)?;
+        let area = Rect::new(0, 0, size.width, size.height);
+        self.terminal.resize(area).map_err(failed)
     }
 
     /// Listens to the mouse, or leaves it to the terminal.

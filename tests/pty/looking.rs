@@ -144,7 +144,8 @@ fn two_stores_are_compared() {
         .key(TAB)
         .send("moved.db")
         .see("moved.db");
-    term.key(ENTER).see("Different: 1 is only in the source");
+    term.key(ENTER)
+        .see("Different: 1 record is only in the source");
     term.key("\x03");
     term.end();
 }

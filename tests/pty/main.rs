@@ -1,11 +1,12 @@
 //! Journeys of the real program in a pseudo-terminal: keys go in, the screen that a
 //! terminal would show comes out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod ending;
 mod flow;
 mod looking;
+mod pictures;
 mod plain;
 mod term;
 
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use term::Term;
 
 /// A home of its own for the program.
-pub struct Sandbox {
+struct Sandbox {
     dir: tempfile::TempDir,
 }
 

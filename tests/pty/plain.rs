@@ -50,7 +50,7 @@ fn from_end_to_end_in_a_terminal() {
         .send("\r");
     term.see("memory types")
         .send("\r")
-        .see("Good: Source answers")
+        .see("Good: Access to the source")
         .see("Begin to write?");
     term.send("\r")
         .see("Import begins.")

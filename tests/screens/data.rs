@@ -325,7 +325,7 @@ pub fn importing() -> Vec<(i64, Event)> {
             Event::Progress {
                 phase,
                 kind: Kind::Node,
-                done: 3_911 * tenth / 80 + (tenth % 7) * 9 * u64::from(tenth < 80),
+                done: 3_911 * tenth / 80,
                 bytes: 9_400_000 * tenth / 80,
             },
         ));

@@ -146,7 +146,10 @@ fn its_answers_make_its_address_and_its_secret_is_not_shown() {
         _ => None,
     });
     let address = asked.expect("the store is asked");
-    assert_eq!(address.to_string(), "ferryboat://lisbon:7007");
+    assert_eq!(
+        address.to_string(),
+        "ferryboat://lisbon:7007?flag=yes&sea=rough"
+    );
     assert_eq!(address.get("password"), Some("hunter2"));
     assert_eq!(address.get("sea"), Some("rough"));
     assert_eq!(address.get("flag"), Some("yes"));

@@ -249,7 +249,7 @@ pub fn options(w: &mut Wizard) {
 fn preflight(w: &mut Wizard) {
     options(w);
     w.keys("\n");
-    w.tell(Msg::Started(Ok((RUN.into(), Running::Own))));
+    w.tell(Msg::Started(Ok((RUN.into(), Running::Prepared))));
 }
 
 fn waiting(w: &mut Wizard, overwrites: bool, lossy: bool, quiet: bool) {

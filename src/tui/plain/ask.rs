@@ -3,7 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert::{self, Marks};
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use tokio::sync::mpsc;
 
 /// Longest answer, in bytes.
@@ -14,6 +14,8 @@ pub struct Asker {
     /// Which characters may be used.
     pub marks: Marks,
     lines: mpsc::Receiver<String>,
+    /// Whether somebody types; what is piped in are answers, never commands.
+    types: bool,
 }
 
 /// Whether nobody answers any more.
@@ -37,7 +39,12 @@ impl Asker {
                 }
             }
         });
-        Self { marks, lines }
+        let types = std::io::stdin().is_terminal();
+        Self {
+            marks,
+            lines,
+            types,
+        }
     }
 
     /// Says a line. What it holds is made inert.
@@ -66,8 +73,11 @@ impl Asker {
         line.ok_or_else(|| Error::new(ErrorKind::Interrupted, "the input has ended"))
     }
 
-    /// A line that is there already.
+    /// A line that somebody types while a run goes on.
     pub async fn typed(&mut self) -> Option<String> {
+        if !self.types {
+            return std::future::pending().await;
+        }
         match self.lines.recv().await {
             Some(line) => Some(line),
             // A run goes on without anybody who listens.

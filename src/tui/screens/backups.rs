@@ -89,11 +89,11 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     }
     let heads = Rect { height: 1, ..area };
     let wide = area.width >= 76;
-    let origin = area.width.saturating_sub(if wide { 62 } else { 36 });
+    let origin = area.width.saturating_sub(if wide { 58 } else { 33 });
     let columns = |pen: &mut Pen, x: u16, y: u16, parts: [&str; 5], role: Role| {
-        pen.text(x, y, 20, parts[0], role);
-        pen.path(x + 21, y, origin, parts[1], role);
-        let x = x + 21 + origin;
+        pen.text(x, y, 16, parts[0], role);
+        pen.path(x + 18, y, origin, parts[1], role);
+        let x = x + 18 + origin;
         pen.right(x, y, 10, parts[2], role);
         if wide {
             pen.right(x + 10, y, 14, parts[3], role);
@@ -116,13 +116,14 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
                     };
                     pen.sign(at.x, at.y, sign, role);
                     let made = backup.created_at.get(..16).unwrap_or(&backup.created_at);
+                    let made = made.replace('T', " ");
                     let counts = [
                         words::number(backup.counts.memories),
                         words::number(backup.counts.relationships),
                         words::bytes(backup.bytes),
                     ];
                     let origin = home::home_short(&backup.origin);
-                    let parts = [made, &origin, &counts[0], &counts[1], &counts[2]];
+                    let parts = [made.as_str(), &origin, &counts[0], &counts[1], &counts[2]];
                     columns(pen, at.x + 2, at.y, parts, plain);
                 }
                 Err(failure) => {

@@ -260,10 +260,10 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
                 Line::Sample => {
                     let role = if chosen { Role::Selected } else { Role::Text };
                     pen.sign(row.x, row.y, CHOSEN, Role::Dim);
-                    pen.text(row.x + 2, row.y, 12, "Sample", role);
+                    pen.text(row.x + 2, row.y, 10, "Sample", role);
                     let dim = if chosen { Role::Selected } else { Role::Dim };
                     let text = "a small store to try memferry with; it is built in";
-                    pen.text(row.x + 15, row.y, row.width.saturating_sub(15), text, dim);
+                    pen.text(row.x + 13, row.y, row.width.saturating_sub(13), text, dim);
                 }
                 Line::Place(i) => {
                     if let Some(place) = app.home.places.as_ref().and_then(|all| all.get(*i)) {
@@ -297,31 +297,57 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     }
 }
 
+/// Where the numbers of a store stand: all of them where there is room.
 struct Columns {
+    size: bool,
     wide: bool,
     place: u16,
 }
 
+const MEMORIES: u16 = 9;
+const RELATIONSHIPS: u16 = 14;
+const SIZE: u16 = 10;
+const CHANGE: u16 = 13;
+
 impl Columns {
     fn of(width: u16) -> Self {
-        let wide = width >= 76;
-        let numbers = if wide { 44 } else { 12 };
+        let (wide, size) = (width >= 76, width >= 98);
+        let mut numbers = MEMORIES + 2;
+        if wide {
+            numbers += RELATIONSHIPS + CHANGE;
+        }
+        if size {
+            numbers += SIZE;
+        }
         Self {
+            size,
             wide,
-            place: width.saturating_sub(2 + 15 + numbers + 2),
+            place: width.saturating_sub(2 + 13 + numbers + 2),
+        }
+    }
+
+    /// Writes the numbers from a column on, the last first where there is no room.
+    fn numbers(&self, pen: &mut Pen, x: u16, y: u16, parts: [&str; 4], roles: [Role; 2]) {
+        let mut x = x;
+        pen.right(x, y, MEMORIES, parts[0], roles[0]);
+        x += MEMORIES;
+        if self.wide {
+            pen.right(x, y, RELATIONSHIPS, parts[1], roles[0]);
+            x += RELATIONSHIPS;
+        }
+        if self.size {
+            pen.right(x, y, SIZE, parts[2], roles[1]);
+            x += SIZE;
+        }
+        if self.wide {
+            pen.right(x, y, CHANGE, parts[3], roles[1]);
         }
     }
 
     fn headings(&self, pen: &mut Pen, row: Rect) {
-        let x = row.x + 15 + self.place + 1;
-        if self.wide {
-            pen.right(x, row.y, 9, "memories", Role::Dim);
-            pen.right(x + 9, row.y, 10, "relations", Role::Dim);
-            pen.right(x + 19, row.y, 9, "size", Role::Dim);
-            pen.right(x + 28, row.y, 15, "last change", Role::Dim);
-        } else {
-            pen.right(x, row.y, 11, "memories", Role::Dim);
-        }
+        let x = row.x + 13 + self.place + 1;
+        let names = ["memories", "relationships", "size", "last change"];
+        self.numbers(pen, x, row.y, names, [Role::Dim; 2]);
     }
 
     fn place(&self, app: &App, pen: &mut Pen, row: Rect, place: &Place, chosen: bool) {
@@ -342,10 +368,10 @@ impl Columns {
                 pen.sign(row.x, row.y, sign, role);
             }
         }
-        pen.text(row.x + 2, row.y, 12, &place.title, plain);
-        let x = row.x + 15;
-        let rest = row.right().saturating_sub(x + self.place + 1);
+        pen.text(row.x + 2, row.y, 10, &place.title, plain);
+        let x = row.x + 13;
         let tail = x + self.place + 1;
+        let rest = row.right().saturating_sub(tail);
         let state = match &place.state {
             PlaceState::Looking => Some("looking".to_owned()),
             PlaceState::Unsupported => Some("no such kind of store".to_owned()),
@@ -353,7 +379,12 @@ impl Columns {
             PlaceState::Known(d) if !d.exists => Some("not there".to_owned()),
             PlaceState::Known(_) => None,
         };
-        pen.path(x, row.y, self.place, &home_short(&place.place), dim);
+        let name = place.told_by.strip_prefix("profile ");
+        let shown = match name {
+            Some(name) => format!("{name}: {}", home_short(&place.place)),
+            None => home_short(&place.place),
+        };
+        pen.path(x, row.y, self.place, &shown, dim);
         if let Some(state) = state {
             pen.text(tail + 1, row.y, rest.saturating_sub(1), &state, role);
             return;
@@ -362,33 +393,21 @@ impl Columns {
             return;
         };
         let counted = |n: Option<u64>| n.map_or("?".to_owned(), words::number);
-        let memories = counted(d.counts.map(|c| c.memories));
-        if !self.wide {
-            pen.right(tail, row.y, 11, &memories, plain);
-            return;
-        }
-        pen.right(tail, row.y, 9, &memories, plain);
-        pen.right(
-            tail + 9,
-            row.y,
-            10,
-            &counted(d.counts.map(|c| c.relationships)),
-            plain,
-        );
-        pen.right(
-            tail + 19,
-            row.y,
-            9,
-            &d.bytes.map(words::bytes).unwrap_or_default(),
-            dim,
-        );
         let moment = d.changed_at.map(|at| {
             let at = at.saturating_mul(1_000);
             let text = words::moment(at, app.now, &app.setup.zone);
-            text.split_once(" 20")
-                .map_or(text.clone(), |(date, _)| date.to_owned())
+            // A date without its time is enough here.
+            let short = text.rsplit_once(' ').filter(|(_, time)| time.contains(':'));
+            short.map_or(text.clone(), |(date, _)| date.to_owned())
         });
-        pen.right(tail + 28, row.y, 15, &moment.unwrap_or_default(), dim);
+        let parts = [
+            counted(d.counts.map(|c| c.memories)),
+            counted(d.counts.map(|c| c.relationships)),
+            d.bytes.map(words::bytes).unwrap_or_default(),
+            moment.unwrap_or_default(),
+        ];
+        let [a, b, c, e] = &parts;
+        self.numbers(pen, tail, row.y, [a, b, c, e], [plain, dim]);
     }
 }
 

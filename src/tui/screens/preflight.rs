@@ -135,6 +135,13 @@ fn in_the_way(app: &App) -> Option<(usize, String)> {
     None
 }
 
+/// Puts the cursor on what is in the way, once that is known.
+pub fn settle(app: &mut App) {
+    if let Some((at, _)) = in_the_way(app) {
+        app.preflight.list.at = at;
+    }
+}
+
 /// What can be done.
 pub fn actions(app: &App) -> Vec<Action> {
     use Action::*;

@@ -47,6 +47,8 @@ pub struct State {
     /// The page in sight.
     pub page: Page,
     scroll: List,
+    /// The report that this one was asked for from.
+    under: Option<Box<State>>,
 }
 
 /// The sign and role of an outcome.
@@ -89,7 +91,12 @@ fn show(app: &mut App, subject: Subject, differences: Vec<report::Difference>) {
         true => Page::Summary,
         false => Page::Differences,
     };
+    let under = match app.screen == Screen::Report {
+        true => app.report.take().map(Box::new),
+        false => None,
+    };
     app.report = Some(State {
+        under,
         subject,
         browser: Browser::new(Arc::new(differences)),
         page,
@@ -212,6 +219,10 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Subject::Comparison(..) => Vec::new(),
         },
         Action::Back => {
+            if let Some(under) = state.under.take() {
+                app.report = Some(*under);
+                return Vec::new();
+            }
             if app.before.last() == Some(&Screen::Run) {
                 return app.go_home();
             }

@@ -5,7 +5,6 @@
 use crate::engine::{Command, OnConflict, Plan, Review, Sample, Verify};
 use crate::report::words::{self, Nodes, shell};
 use crate::report::{Difference, Mark};
-use crate::store::{Address, Shape};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::browser::Browser;
@@ -17,6 +16,7 @@ use crate::tui::theme::Role;
 use crate::tui::widgets::bars;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -45,30 +45,12 @@ pub fn plan(app: &App) -> Option<Plan> {
     Some(plan)
 }
 
-/// An address as a command can give it: with every setting that is no secret.
+/// An address as a command can give it.
 fn address(store: &crate::engine::StoreRef) -> String {
-    let Ok(address) = store.address(&|_| None) else {
-        return store.kind.clone();
-    };
-    let mut text = address.to_string();
-    if address.descriptor().shape == Shape::Server {
-        let in_url = ["user", "host", "port", "name", "scheme"];
-        let more: Vec<_> = address
-            .public()
-            .filter(|(name, _)| !in_url.contains(name))
-            .filter(|(name, value)| default(&address, name) != Some(*value))
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        if !more.is_empty() {
-            text += &format!("?{}", more.join("&"));
-        }
+    match store.address(&|_| None) {
+        Ok(address) => address.to_string(),
+        Err(_) => store.kind.clone(),
     }
-    text
-}
-
-fn default<'a>(address: &'a Address, name: &str) -> Option<&'a str> {
-    let settings = address.descriptor().settings.iter();
-    settings.into_iter().find(|s| s.name == name)?.default
 }
 
 /// The command line that does what a plan says.
@@ -310,33 +292,26 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
         y += 1;
     }
     if roomy {
-        let mut types: Vec<_> = review.types.iter().collect();
-        types.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-        let most = types.first().map_or(0, |(_, n)| **n);
         y += 1;
-        let rows = 5.min(area.height.saturating_sub(16));
-        for (i, (name, n)) in types.into_iter().take(rows.into()).enumerate() {
-            let y = y + i as u16;
-            pen.text(left, y, 14, name, Role::Dim);
-            pen.right(left + 14, y, 9, &words::number(*n), Role::Dim);
-            bars::length(pen, left + 24, y, half.saturating_sub(25), *n, most);
+        let rows = 4.min(area.height.saturating_sub(16));
+        let there = app.target.found().and_then(|p| p.inspection.as_ref());
+        let most = review.types.values().max().copied().unwrap_or(0);
+        let mut used = types(pen, Rect::new(left, y, half, rows), &review.types, most);
+        if let Some(there) = there {
+            used = used.max(types(
+                pen,
+                Rect::new(right, y, half, rows),
+                &there.types,
+                most,
+            ));
         }
-        newest(
-            app,
-            pen,
-            Rect::new(right, y, half, rows),
-            &review.newest_present,
-            "newest there",
-        );
-        y += rows.min(review.types.len() as u16).max(1);
-        newest(
-            app,
-            pen,
-            Rect::new(left, y, half, 2),
-            &review.newest,
-            "newest",
-        );
-        y += 2;
+        y += used + u16::from(used > 0);
+        for (samples, name) in [
+            (&review.newest, "newest in the source"),
+            (&review.newest_present, "newest in the target"),
+        ] {
+            y += newest(app, pen, Rect::new(area.x, y, area.width, 1), samples, name);
+        }
     }
     y += 1;
     let nodes = Nodes::of(&[review.staged, present]);
@@ -368,25 +343,42 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     consent(app, pen, area, y, review);
 }
 
-fn newest(app: &App, pen: &mut Pen, area: Rect, samples: &[Sample], name: &str) {
-    let Some(first) = samples.first().filter(|_| area.height > 0) else {
-        return;
+/// The most frequent types, as bars.
+fn types(pen: &mut Pen, area: Rect, all: &BTreeMap<String, u64>, most: u64) -> u16 {
+    let mut all: Vec<_> = all.iter().collect();
+    all.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    let shown = all.iter().take(area.height.into());
+    for (i, (name, n)) in shown.enumerate() {
+        let y = area.y + i as u16;
+        pen.text(area.x, y, 14, name, Role::Dim);
+        pen.right(area.x + 14, y, 9, &words::number(**n), Role::Dim);
+        bars::length(
+            pen,
+            area.x + 24,
+            y,
+            area.width.saturating_sub(25),
+            **n,
+            most,
+        );
+    }
+    (all.len() as u16).min(area.height)
+}
+
+fn newest(app: &App, pen: &mut Pen, area: Rect, samples: &[Sample], name: &str) -> u16 {
+    let Some(first) = samples.first() else {
+        return 0;
     };
-    let took = pen.text(area.x, area.y, 14, name, Role::Dim) + 1;
+    pen.text(area.x, area.y, 21, name, Role::Dim);
     let when = first
         .updated_at
         .map(|at| words::moment(at, app.now, &app.setup.zone));
     let when = when.unwrap_or_default();
-    let room = area.width.saturating_sub(took + when.len() as u16 + 3);
-    let title = pen.text(
-        area.x + took,
-        area.y,
-        room,
-        &format!("\"{}\"", first.title),
-        Role::Text,
-    );
-    let x = area.x + took + title + 2;
+    let room = area.width.saturating_sub(24 + when.len() as u16);
+    let title = format!("\"{}\"", first.title);
+    let took = pen.text(area.x + 22, area.y, room, &title, Role::Text);
+    let x = area.x + 22 + took + 2;
     pen.text(x, area.y, area.right().saturating_sub(x), &when, Role::Dim);
+    1
 }
 
 /// The command line, and what is asked.

@@ -11,7 +11,7 @@ use crate::tui::action::Action;
 use crate::tui::app::{App, Live};
 use crate::tui::dialog::{Dialog, Then};
 use crate::tui::msg::{Effect, Running};
-use crate::tui::screens::{Screen, report, review};
+use crate::tui::screens::{Screen, preflight, report, review};
 use crate::tui::widgets::list::{List, Move};
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ enum Tall {
 pub fn title(app: &App) -> String {
     match &app.live {
         Some(live) if app.screen == Screen::Run => match live.how {
-            Running::Own => format!("Run {}", live.run),
+            Running::Own | Running::Prepared => format!("Run {}", live.run),
             Running::Watched => format!("Watching run {}", live.run),
             Running::Replayed => format!("Replay of run {}", live.run),
         },
@@ -50,28 +50,28 @@ pub fn title(app: &App) -> String {
 
 /// A run was started.
 pub fn started(app: &mut App, started: Result<(String, Running), Failure>) -> Vec<Effect> {
-    app.preflight.starting = false;
+    let preparing = std::mem::take(&mut app.preflight.starting);
     match started {
         Err(failure) => {
-            match app.screen {
-                Screen::Preflight => app.preflight.failure = Some(failure),
-                _ => app.tell(&failure),
+            app.gone = app.leaving;
+            match preparing {
+                true => app.preflight.failure = Some(failure),
+                false => app.tell(&failure),
             }
             Vec::new()
         }
+        // A person has gone back before it began.
+        Ok((_, Running::Prepared)) if !preparing => vec![Effect::Withdraw],
         Ok((run, how)) => {
-            // A person may have gone back before it began.
-            if how == Running::Own && app.screen.step().is_some_and(|step| step < 3) {
-                return vec![Effect::Withdraw];
-            }
+            let prepared = how == Running::Prepared;
             app.live = Some(Live {
                 run,
-                how,
+                how: if prepared { Running::Own } else { how },
                 state: Arc::default(),
                 agreed: false,
                 report: None,
             });
-            if app.screen != Screen::Preflight {
+            if !prepared {
                 app.run = State::default();
                 app.go(Screen::Run);
             }
@@ -89,7 +89,12 @@ pub fn state(app: &mut App, state: Arc<RunState>) -> Vec<Effect> {
         return Vec::new();
     }
     let asks = state.waiting.is_some() && live.state.waiting.is_none();
+    let ends = state.ended.is_some() && live.state.ended.is_none();
     live.state = state;
+    if (asks || ends) && app.screen == Screen::Preflight {
+        preflight::settle(app);
+        return Vec::new();
+    }
     if asks && live.how == Running::Own && app.screen == Screen::Run {
         live.agreed = false;
         review::enter(app);
@@ -133,7 +138,7 @@ pub fn actions(app: &App) -> Vec<Action> {
     let mut all = Vec::new();
     match (live.how, over) {
         (_, true) => all.push(Next),
-        (Running::Own, false) => {
+        (Running::Own | Running::Prepared, false) => {
             all.extend([Pause, Cancel, Faster, Slower, Unlimited]);
         }
         (Running::Replayed, false) => all.extend([Pause, Faster, Slower]),

@@ -56,14 +56,22 @@ impl Worker {
 
     async fn run(&self, what: Begin, withdrawn: Arc<AtomicBool>) {
         let fresh = matches!(what, Begin::Start(..));
-        let handle = match self.handle(what).await {
-            Ok(handle) => handle,
+        let (handle, rate) = match self.handle(what).await {
+            Ok(begun) => begun,
             Err(error) => return self.tell(Msg::Started(Err(Failure::from(&error)))).await,
         };
         let (name, commands, states) = (handle.run.clone(), handle.commands(), handle.state());
         self.now(|now| now.commands = Some(commands.clone()));
-        self.tell(Msg::Started(Ok((name.clone(), Running::Own))))
-            .await;
+        let how = if fresh {
+            Running::Prepared
+        } else {
+            Running::Own
+        };
+        self.tell(Msg::Started(Ok((name.clone(), how)))).await;
+        if rate > 0 {
+            // So that everybody who watches knows of it.
+            let _ = commands.send(Command::Rate(rate)).await;
+        }
         if withdrawn.load(Ordering::SeqCst) {
             let _ = commands.send(Command::Stop { rollback: false }).await;
         }
@@ -105,7 +113,7 @@ impl Worker {
         let _ = tokio::task::spawn_blocking(work).await;
     }
 
-    async fn handle(&self, what: Begin) -> Result<Handle> {
+    async fn handle(&self, what: Begin) -> Result<(Handle, u32)> {
         let options = |source_copy| Options {
             home: self.home(),
             ask: Ask::Always,
@@ -123,7 +131,8 @@ impl Worker {
                     source: registry::open(&source)?,
                     target: registry::open(&target)?,
                 };
-                engine::start(*plan, stores, options(copy)).await
+                let rate = plan.write.rate;
+                Ok((engine::start(*plan, stores, options(copy)).await?, rate))
             }
             Begin::Resume(run) => {
                 let plan = run.plan()?;
@@ -131,11 +140,12 @@ impl Worker {
                     source: registry::open(&filled(&plan.source, Side::From)?)?,
                     target: registry::open(&filled(&plan.target, Side::To)?)?,
                 };
-                engine::resume(&run, stores, options(false)).await
+                let rate = plan.write.rate;
+                Ok((engine::resume(&run, stores, options(false)).await?, rate))
             }
             Begin::RollBack(run) => {
                 let target = registry::open(&filled(&run.plan()?.target, Side::To)?)?;
-                engine::rollback(&run, target, options(false)).await
+                Ok((engine::rollback(&run, target, options(false)).await?, 0))
             }
         }
     }

@@ -13,18 +13,14 @@ use ratatui::layout::Rect;
 pub fn view(app: &App, side: Side, pen: &mut Pen, area: Rect) {
     let pick = end_of(app, side);
     let narrow = area.width < 72;
-    let left = if narrow {
-        20
-    } else {
-        (area.width * 2 / 5).min(46)
-    };
+    let left = if narrow { 20 } else { (area.width / 2).min(50) };
     let heading = match side {
         Side::From => "Where do memories come from?",
         Side::To => "Where do they go?",
     };
     pen.text(area.x, area.y, left, heading, Role::Title);
     let list = Rect::new(area.x, area.y + 2, left, area.height.saturating_sub(2));
-    let wide = left >= 34;
+    let wide = left >= 30;
     pick.list.view(
         pen,
         list,

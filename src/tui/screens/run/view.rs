@@ -201,7 +201,7 @@ fn count(pen: &mut Pen, at: Rect, label: u16, name: &str, progress: Progress) {
         0 => 1.0,
         total => progress.done as f64 / total as f64,
     };
-    let tail = 30.min(at.width / 2);
+    let tail = 27.min(at.width / 2);
     let wide = at.width.saturating_sub(label + tail);
     bars::bar(pen, at.x + label, at.y, wide, fraction);
     pen.right(at.x + label + wide, at.y, tail - 7, &numbers, Role::Text);
@@ -323,7 +323,7 @@ fn footer(app: &App, pen: &mut Pen, at: Rect, live: &Live, state: &RunState) {
         (Running::Replayed, Some(0.0)) => parts.push("paused".into()),
         (Running::Replayed, pace) => parts.push(format!("{} times as fast", pace.unwrap_or(1.0))),
         (Running::Watched, _) => parts.push("another process runs it".into()),
-        (Running::Own, _) => {
+        (Running::Own | Running::Prepared, _) => {
             let limit = match state.rate_limit {
                 0 => "no limit".to_owned(),
                 n => format!("limit {}/s", words::number(n.into())),
