@@ -22,6 +22,21 @@ fn type_path(term: &mut Term, path: &Path) {
     });
 }
 
+/// Acknowledges every warning.
+fn agree(term: &mut Term) {
+    let ready = |s: &str| s.contains("Nothing is in the way");
+    term.until("the checks", |s| s.contains("agree to") || ready(s));
+    for _ in 0..20 {
+        if ready(&term.screen()) {
+            break;
+        }
+        // The cursor stands on the first that is open, and goes on to the next.
+        let before = term.screen();
+        term.key(" ").until("an answer", |s| s != before);
+    }
+    term.see("Nothing is in the way");
+}
+
 /// From the options to the review.
 fn to_review(term: &mut Term) {
     term.key(ENTER)
@@ -58,7 +73,7 @@ fn a_store_where_memorygraph_keeps_it_is_found_and_moved() {
     let sandbox = Sandbox::new();
     let source = sandbox.default_store();
     let mut term = sandbox.wizard();
-    term.see("~/.memorygraph/memory.db").see("60").key(ENTER);
+    term.see("~/.memory").see("60").key(ENTER);
     term.see("come from?")
         .see("relationships")
         .key(ENTER)
@@ -92,13 +107,7 @@ fn a_store_written_by_memorygraph_is_moved_whole() {
         .key(ENTER)
         .see("Which memories")
         .key(ENTER);
-    term.until("the checks", |s| {
-        s.contains("Nothing is in the way") || s.contains("agree to")
-    });
-    while !term.screen().contains("Nothing is in the way") {
-        term.key(ENTER).key(" ");
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
+    agree(&mut term);
     term.key(ENTER)
         .see("will be added")
         .key(ENTER)
@@ -125,10 +134,8 @@ fn going_back_keeps_every_answer() {
         .key(TAB)
         .key(TAB)
         .see("Only these memory types");
-    term.send("solution")
-        .see("solution")
-        .key(ENTER)
-        .see("Nothing is in the way");
+    term.send("solution").see("solution").key(ENTER);
+    agree(&mut term);
     term.key(ESC)
         .see("Which memories")
         .see("overwrite")
@@ -143,6 +150,7 @@ fn going_back_keeps_every_answer() {
         .key(ENTER)
         .see("solution")
         .see("overwrite");
+    // The warning stays acknowledged.
     term.key(ENTER)
         .see("Nothing is in the way")
         .key(ENTER)
@@ -184,21 +192,8 @@ fn to_conflict_review(term: &mut Term, target: &Path) {
         .key(RIGHT)
         .see("would be replaced");
     term.key(ENTER);
-    term.until("the checks", |s| {
-        s.contains("agree to") || s.contains("Nothing is in the way")
-    });
-    for _ in 0..8 {
-        if term.screen().contains("Nothing is in the way") {
-            break;
-        }
-        term.key(ENTER);
-        std::thread::sleep(std::time::Duration::from_millis(150));
-        term.key(" ");
-        std::thread::sleep(std::time::Duration::from_millis(150));
-    }
-    term.see("Nothing is in the way")
-        .key(ENTER)
-        .see("will be changed");
+    agree(term);
+    term.key(ENTER).see("will be changed");
 }
 
 #[test]
@@ -251,7 +246,7 @@ fn a_backup_is_listed_checked_and_begun_from() {
         .key("h")
         .see("Stores on this machine");
     term.key("b")
-        .see("team.db")
+        .see("Restore")
         .key("c")
         .see("Reads back whole: 60 memories");
     term.key(ENTER)

@@ -53,7 +53,7 @@ fn from_end_to_end_in_a_terminal() {
         .see("Good: Access to the source")
         .see("Begin to write?");
     term.send("\r")
-        .see("Import begins.")
+        .see("Import is done")
         .see("Moved and verified")
         .see("What shall be done?");
     assert!(!term.is_taken());

@@ -227,6 +227,7 @@ pub fn review(overwrites: bool) -> Review {
         kept: tally(0, 0),
         same: tally(0, 0),
         untouched: tally(181, 340),
+        removed: tally(0, 0),
         conflicts: match overwrites {
             true => vec![
                 conflict(

@@ -162,6 +162,7 @@ impl Plain {
         for (name, tally) in [
             ("will be added", review.added),
             ("will be changed", review.changed),
+            ("of the target will be removed", review.removed),
             ("conflict and stay as the target has them", review.kept),
             ("are the same already", review.same),
             ("of the target are left alone", review.untouched),
@@ -177,7 +178,7 @@ impl Plain {
         if review.overwrites() {
             let name = review.target_name().to_owned();
             let question = format!(
-                "What exists will be overwritten. To go on, type the target's name: {name}"
+                "What exists will be changed. To go on, type the target's name: {name}"
             );
             return self.ask.exactly(&question, &name).await;
         }

@@ -260,10 +260,10 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
                 Line::Sample => {
                     let role = if chosen { Role::Selected } else { Role::Text };
                     pen.sign(row.x, row.y, CHOSEN, Role::Dim);
-                    pen.text(row.x + 2, row.y, 10, "Sample", role);
+                    pen.text(row.x + 2, row.y, 12, "Sample", role);
                     let dim = if chosen { Role::Selected } else { Role::Dim };
                     let text = "a small store to try memferry with; it is built in";
-                    pen.text(row.x + 13, row.y, row.width.saturating_sub(13), text, dim);
+                    pen.text(row.x + 15, row.y, row.width.saturating_sub(15), text, dim);
                 }
                 Line::Place(i) => {
                     if let Some(place) = app.home.places.as_ref().and_then(|all| all.get(*i)) {
@@ -307,7 +307,7 @@ struct Columns {
 const MEMORIES: u16 = 9;
 const RELATIONSHIPS: u16 = 14;
 const SIZE: u16 = 10;
-const CHANGE: u16 = 13;
+const CHANGE: u16 = 12;
 
 impl Columns {
     fn of(width: u16) -> Self {
@@ -322,7 +322,7 @@ impl Columns {
         Self {
             size,
             wide,
-            place: width.saturating_sub(2 + 13 + numbers + 2),
+            place: width.saturating_sub(2 + 15 + numbers + 2),
         }
     }
 
@@ -345,7 +345,7 @@ impl Columns {
     }
 
     fn headings(&self, pen: &mut Pen, row: Rect) {
-        let x = row.x + 13 + self.place + 1;
+        let x = row.x + 15 + self.place + 1;
         let names = ["memories", "relationships", "size", "last change"];
         self.numbers(pen, x, row.y, names, [Role::Dim; 2]);
     }
@@ -368,8 +368,8 @@ impl Columns {
                 pen.sign(row.x, row.y, sign, role);
             }
         }
-        pen.text(row.x + 2, row.y, 10, &place.title, plain);
-        let x = row.x + 13;
+        pen.text(row.x + 2, row.y, 12, &place.title, plain);
+        let x = row.x + 15;
         let tail = x + self.place + 1;
         let rest = row.right().saturating_sub(tail);
         let state = match &place.state {

@@ -156,10 +156,14 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             }
             let nodes = Nodes::of(&[review.staged]);
             let name = review.target_name().to_owned();
+            let mut done = vec![format!("{} overwritten", nodes.tally(review.changed))];
+            if review.removed.total() > 0 {
+                done.push(format!("{} removed", nodes.tally(review.removed)));
+            }
             let text = format!(
-                "{} of {} will be overwritten. To go on, type its name: {name}",
-                nodes.tally(review.changed),
-                review.target
+                "In {}: {}. To go on, type its name: {name}",
+                review.target,
+                done.join(", ")
             );
             app.dialog = Some(Dialog::confirm("Overwrite", text, &name, Then::Proceed));
             Vec::new()
@@ -318,6 +322,7 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     for (name, tally, role) in [
         ("will be added", review.added, Role::Good),
         ("will be changed", review.changed, Role::Warn),
+        ("are removed", review.removed, Role::Bad),
         ("stays: conflicts", review.kept, Role::Text),
         ("the same already", review.same, Role::Text),
         ("left alone", review.untouched, Role::Text),
@@ -386,7 +391,7 @@ fn consent(app: &App, pen: &mut Pen, area: Rect, y: u16, review: &Review) {
     let mut bottom = area.bottom();
     let ask = match (review.overwrites(), review.nothing_to_do()) {
         (true, _) => format!(
-            "What exists will be overwritten: Enter asks for the name {}.",
+            "What exists will be changed: Enter asks for the name {}.",
             review.target_name()
         ),
         (false, true) => "There is nothing to write. Enter ends the run with a report.".to_owned(),
