@@ -63,7 +63,7 @@ fn a_report_is_saved() {
     for name in ["report.html", "report.json", "report.md"] {
         term.key("s").see("To which new file?").key("\x15");
         term.send(&sandbox.at(&format!("work/{name}")).display().to_string());
-        term.key(ENTER).see(&format!("{name}"));
+        term.key(ENTER).see(name);
         term.see("Saved");
     }
     term.key("s")

@@ -177,9 +177,8 @@ impl Plain {
         }
         if review.overwrites() {
             let name = review.target_name().to_owned();
-            let question = format!(
-                "What exists will be changed. To go on, type the target's name: {name}"
-            );
+            let question =
+                format!("What exists will be changed. To go on, type the target's name: {name}");
             return self.ask.exactly(&question, &name).await;
         }
         let answers = [
