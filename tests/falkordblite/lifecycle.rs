@@ -93,7 +93,7 @@ fn kill_9_leaves_no_server_and_the_next_run_no_rest() {
         assert!(servers_below(folder.path()).is_empty());
     }
     let servers = names(folder.path());
-    let left = servers.iter().filter(|n| n.starts_with("memferry-server-"));
+    let left = servers.iter().filter(|n| n.starts_with("memferry-lite-"));
     assert_eq!(left.count(), 0, "{servers:?}");
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-const PREFIX: &str = "memferry-server-";
+const PREFIX: &str = "memferry-lite-";
 
 /// The name of the lock inside.
 const LOCK: &str = "lock";
