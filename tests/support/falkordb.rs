@@ -22,22 +22,43 @@ pub struct Server {
     child: Option<Child>,
     folder: tempfile::TempDir,
     extra: Vec<String>,
+    module: bool,
 }
 
 impl Server {
     /// Starts one on a socket, with further arguments.
     pub fn start(extra: &[&str]) -> Self {
+        let mut server = Self::prepare(extra);
+        server.run();
+        server.wait();
+        server
+    }
+
+    /// A plain Redis.
+    pub fn without_module() -> Self {
+        let mut server = Self::prepare(&[]);
+        server.module = false;
+        server.run();
+        server.wait();
+        server
+    }
+
+    fn prepare(extra: &[&str]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("memferry-server-")
             .tempdir()
             .unwrap();
-        let mut server = Self {
+        Self {
             child: None,
             folder,
             extra: extra.iter().map(|s| (*s).to_owned()).collect(),
-        };
-        server.run();
-        server
+            module: true,
+        }
+    }
+
+    /// Further arguments for when it is started again.
+    pub fn add(&mut self, extra: &[&str]) {
+        self.extra.extend(extra.iter().map(|s| (*s).to_owned()));
     }
 
     fn run(&mut self) {
@@ -45,28 +66,34 @@ impl Server {
         let dir = self.folder.path().to_str().unwrap().to_owned();
         // The shell waits for the end of its input, which is the end of this process.
         let script = "\"$0\" \"$@\" & p=$!; cat >/dev/null; kill -9 $p";
-        let child = Command::new("sh")
+        let mut command = Command::new("sh");
+        command
             .arg("-c")
             .arg(script)
             .arg(binaries.join("redis-server"))
             .args(["--port", "0", "--unixsocket"])
             .arg(self.socket())
             .args(["--dir", &dir, "--save", "", "--appendonly", "no"])
-            .args(["--logfile", &format!("{dir}/log"), "--loadmodule"])
-            .arg(binaries.join("falkordb.so"))
-            .args(["THREAD_COUNT", "2"])
-            .args(&self.extra)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
+            .args(["--logfile", &format!("{dir}/log")])
+            .args(&self.extra);
+        if self.module {
+            command
+                .arg("--loadmodule")
+                .arg(binaries.join("falkordb.so"))
+                .args(["THREAD_COUNT", "2"]);
+        }
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        self.child = Some(child.unwrap());
+    }
+
+    fn wait(&self) {
         let begun = Instant::now();
         loop {
-            if let Ok(mut client) = Client::connect(&self.socket())
-                && client.say(&["PING"]).contains("PONG")
-            {
-                return;
+            if let Ok(mut client) = Client::connect(&self.socket()) {
+                let answer = client.try_say(&["PING"]).unwrap_or_default();
+                if answer.contains("PONG") || answer.contains("NOAUTH") {
+                    return;
+                }
             }
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
@@ -98,6 +125,12 @@ impl Server {
 
     /// Starts it again, with what it last saved.
     pub fn restart(&mut self) {
+        self.restart_without_waiting();
+        self.wait();
+    }
+
+    /// The same without waiting until it answers.
+    pub fn restart_without_waiting(&mut self) {
         self.kill();
         self.run();
     }
@@ -126,14 +159,27 @@ impl Client {
 
     /// A command; what is answered, as text with one line for each piece.
     pub fn say(&mut self, words: &[&str]) -> String {
+        self.try_say(words).unwrap()
+    }
+
+    /// The same where the server may be gone.
+    pub fn try_say(&mut self, words: &[&str]) -> std::io::Result<String> {
+        let words: Vec<&[u8]> = words.iter().map(|w| w.as_bytes()).collect();
+        self.send(&words)
+    }
+
+    /// A command of any bytes.
+    pub fn send(&mut self, words: &[&[u8]]) -> std::io::Result<String> {
         let mut out = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
-            out.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+            out.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            out.extend_from_slice(word);
+            out.extend_from_slice(b"\r\n");
         }
-        self.stream.get_mut().write_all(&out).unwrap();
+        self.stream.get_mut().write_all(&out)?;
         let mut text = String::new();
-        self.read(0, &mut text);
-        text
+        self.read(0, &mut text)?;
+        Ok(text)
     }
 
     /// A query; what is answered, without the times that it took.
@@ -148,9 +194,9 @@ impl Client {
         without_times(&answer)
     }
 
-    fn read(&mut self, depth: usize, to: &mut String) {
+    fn read(&mut self, depth: usize, to: &mut String) -> std::io::Result<()> {
         let mut line = Vec::new();
-        self.stream.read_until(b'\n', &mut line).unwrap();
+        self.stream.read_until(b'\n', &mut line)?;
         let rest = String::from_utf8_lossy(&line[1.min(line.len())..]).into_owned();
         let rest = rest.trim_end();
         let pad = " ".repeat(depth);
@@ -159,10 +205,10 @@ impl Client {
                 let n: i64 = rest.parse().unwrap();
                 if n < 0 {
                     *to += &format!("{pad}(nil)\n");
-                    return;
+                    return Ok(());
                 }
                 let mut bytes = vec![0; n as usize + 2];
-                self.stream.read_exact(&mut bytes).unwrap();
+                self.stream.read_exact(&mut bytes)?;
                 bytes.truncate(n as usize);
                 *to += &format!("{pad}{}\n", String::from_utf8_lossy(&bytes));
             }
@@ -172,12 +218,13 @@ impl Client {
                     *to += &format!("{pad}(empty)\n");
                 }
                 for _ in 0..n {
-                    self.read(depth + 1, to);
+                    self.read(depth + 1, to)?;
                 }
             }
             Some(_) => *to += &format!("{pad}{rest}\n"),
-            None => panic!("the server has gone"),
+            None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
         }
+        Ok(())
     }
 }
 
