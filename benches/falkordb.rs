@@ -16,6 +16,7 @@ mod store;
 use falkordb::{Client, Server};
 use memferry::model::{Canon, Kind, Record, Text, Value};
 use memferry::store::{Address, Batch, Change, Consistency, Limit, Store, WriteRequest, registry};
+use rusqlite::types::ToSqlOutput;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -409,7 +410,7 @@ fn raw_sqlite(source: &Path, target: &Path) -> f64 {
         while let Some(row) = rows.next().unwrap() {
             for at in 0..columns {
                 insert
-                    .raw_bind_parameter(at + 1, row.get_ref(at).unwrap())
+                    .raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(row.get_ref(at).unwrap()))
                     .unwrap();
             }
             insert.raw_execute().unwrap();

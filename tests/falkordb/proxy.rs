@@ -88,11 +88,7 @@ fn clone(stream: &UnixStream) -> UnixStream {
 
 fn pass(state: &State, way: Way, from: &mut UnixStream, to: &mut UnixStream) {
     let mut buffer = vec![0; 16 << 10];
-    loop {
-        let Ok(n) = from.read(&mut buffer) else { break };
-        if n == 0 {
-            break;
-        }
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
         let mut end = n;
         if way == state.way && !state.happened.load(Ordering::SeqCst) {
             let left = state.left.fetch_sub(n as i64, Ordering::SeqCst);

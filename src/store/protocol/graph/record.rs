@@ -4,6 +4,7 @@
 
 use super::compact::{RawEdge, RawNode, odd};
 use super::names::Names;
+use super::temporal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mapping::reserved;
 use crate::model::equal::NULL_IS_ABSENT;
@@ -154,6 +155,8 @@ pub(super) struct Stored {
     /// Labels of a node, or the one type of an edge.
     pub(super) names: Vec<Text>,
     pub(super) properties: Map,
+    /// Properties that a function of the server makes: name, function, what it takes.
+    pub(super) natives: Vec<(Text, &'static str, Value)>,
 }
 
 /// The form of a record, or why it has none.
@@ -210,12 +213,33 @@ pub(super) fn stored(record: &Record, canon: &mut Canon) -> Result<Stored> {
     }
     let (names, apart) = sayable(names, matches!(record, Record::Node(_)));
     let apart = apart.map(|(mark, value)| (Text::from(mark), value));
+    let natives = take_natives(&mut map);
     let encoded = reserved::encode_apart(&map, &super::CAPABILITIES, &name_fits, apart);
     let properties = encoded.unwrap_or(map);
     if properties.iter().any(|(k, v)| has_nul(k, v)) {
         return Err(refuse("NUL inside text"));
     }
-    Ok(Stored { names, properties })
+    Ok(Stored {
+        names,
+        properties,
+        natives,
+    })
+}
+
+fn take_natives(map: &mut Map) -> Vec<(Text, &'static str, Value)> {
+    let is_native = |value: &Value| temporal::native(value).is_some();
+    if !map.iter().any(|(k, v)| name_fits(k) && is_native(v)) {
+        return Vec::new();
+    }
+    let (mut natives, mut rest) = (Vec::new(), Vec::new());
+    for (name, value) in std::mem::take(map) {
+        match temporal::native(&value).filter(|_| name_fits(&name)) {
+            Some((function, taken)) => natives.push((name, function, taken)),
+            None => rest.push((name, value)),
+        }
+    }
+    *map = Map::from_pairs(rest);
+    natives
 }
 
 fn has_nul(key: &Text, value: &Value) -> bool {

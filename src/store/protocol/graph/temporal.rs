@@ -54,6 +54,72 @@ fn said(tag: &str, seconds: i64, form: impl Fn(civil::DateTime) -> String) -> Va
     tagged(tag, value)
 }
 
+/// The function that makes such a value on the server, and what it takes; `None` for any
+/// other value, and for one that would not come back the same.
+pub(super) fn native(value: &Value) -> Option<(&'static str, Value)> {
+    let Value::Map(map) = value else { return None };
+    let (tag, inner) = map.iter().next().filter(|_| map.len() == 1)?;
+    let whole = |t: civil::Time| t.subsec_nanosecond() == 0;
+    let say = |function, form: Option<String>| {
+        let same = form.as_deref() == inner.as_str();
+        same.then(|| (function, inner.clone()))
+    };
+    match tag.as_str()? {
+        "$date" => {
+            let date = inner.as_str()?.parse::<civil::Date>().ok()?;
+            say("date", in_range(date).then(|| date.to_string()))
+        }
+        "$time" => {
+            let time = inner.as_str()?.parse::<civil::Time>().ok()?;
+            say("localtime", whole(time).then(|| time.to_string()))
+        }
+        "$datetime" => {
+            let moment = inner.as_str()?.parse::<civil::DateTime>().ok()?;
+            let fits = in_range(moment.date()) && whole(moment.time());
+            say("localdatetime", fits.then(|| moment.to_string()))
+        }
+        "$duration" => match inner {
+            // Its parts are read as 32-bit floats, so none may be large.
+            Value::Int(n @ 0..=86_400_000_000) => {
+                let (days, rest) = (n / 86_400, n % 86_400);
+                let (hours, minutes, seconds) = (rest / 3_600, rest / 60 % 60, rest % 60);
+                let text = format!("P{days}DT{hours}H{minutes}M{seconds}S");
+                Some(("duration", Value::text(text)))
+            }
+            _ => None,
+        },
+        "$point" => match inner {
+            Value::Map(at) if at.len() == 2 => {
+                let within = |name: &str, most: f64| match at.get(name) {
+                    Some(Value::Float(f)) => is_single(*f) && f.abs() <= most,
+                    _ => false,
+                };
+                let fits = within("latitude", 90.0) && within("longitude", 180.0);
+                fits.then(|| ("point", inner.clone()))
+            }
+            _ => None,
+        },
+        "$vectorf32" => match inner {
+            Value::List(items) => {
+                let fits = |v: &Value| matches!(v, Value::Float(f) if is_single(*f));
+                let all = !items.is_empty() && items.iter().all(fits);
+                all.then(|| ("vecf32", inner.clone()))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn in_range(date: civil::Date) -> bool {
+    (1..=9_999).contains(&date.year())
+}
+
+/// Whether a double is one of 32 bits.
+fn is_single(value: f64) -> bool {
+    value.is_finite() && f64::from(value as f32).to_bits() == value.to_bits()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +147,34 @@ mod tests {
                 r#"{"$vectorf32": [1.0, 0.25]}"#,
             ]
         );
+    }
+
+    #[test]
+    fn only_what_comes_back_the_same_is_native() {
+        let made = |value: &Value| native(value).map(|(function, _)| function);
+        let tag = |tag: &str, value| tagged(tag, value);
+        for (value, function) in [
+            (date(1_709_251_200), "date"),
+            (datetime(1_709_294_400), "localdatetime"),
+            (time(-2_208_945_599), "localtime"),
+            (duration(36_907_506), "duration"),
+            (point(1.5, -2.0), "point"),
+            (vector(vec![1.0, 0.1]), "vecf32"),
+        ] {
+            assert_eq!(made(&value), Some(function));
+        }
+        for value in [
+            tag("$date", Value::text("2024-3-1")),
+            tag("$date", Value::text("soon")),
+            tag("$datetime", Value::text("2024-03-01T12:00:00.5")),
+            tag("$duration", Value::Int(-5)),
+            tag("$vectorf32", Value::List(vec![Value::Float(0.1)])),
+            tag("$point", Value::Int(1)),
+            tag("$other", Value::Int(1)),
+            Value::text("2024-03-01"),
+            Value::Map(Map::new()),
+        ] {
+            assert_eq!(made(&value), None, "{}", json::to_string(&value));
+        }
     }
 }

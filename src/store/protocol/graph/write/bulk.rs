@@ -15,11 +15,11 @@ pub(super) fn is_known(module: u64) -> bool {
     KNOWN.contains(&module)
 }
 
-/// Whether a record can be written in this form: its labels or type must be named, and a
-/// colon parts several.
+/// Whether a record can be written in this form: its labels or type must be named, a colon
+/// parts several, and there are no functions.
 pub(super) fn takes(stored: &Stored) -> bool {
     let plain = |name: &Text| !name.is_empty() && !name.as_bytes().contains(&b':');
-    !stored.names.is_empty() && stored.names.iter().all(plain)
+    stored.natives.is_empty() && !stored.names.is_empty() && stored.names.iter().all(plain)
 }
 
 /// What one call carries.

@@ -88,16 +88,43 @@ fn labels(out: &mut Vec<u8>, labels: &[Text]) {
     }
 }
 
+/// What records of one statement have in common: labels or type, and the properties that
+/// functions make.
+type Shape<'a> = (&'a [Text], Vec<(&'a Text, &'static str)>);
+
+fn shape(stored: &Stored) -> Shape<'_> {
+    let natives = stored.natives.iter().map(|(name, f, _)| (name, *f));
+    (&stored.names, natives.collect())
+}
+
+/// Appends what the functions take.
+fn arguments(out: &mut Vec<u8>, stored: &Stored) -> Result<()> {
+    for (_, _, taken) in &stored.natives {
+        out.push(b',');
+        value(out, taken)?;
+    }
+    Ok(())
+}
+
+/// Appends the properties of `variable` that functions make from a row, from `first` on.
+fn set_natives(body: &mut Vec<u8>, variable: char, shape: &Shape<'_>, first: usize) {
+    for (at, (name, function)) in shape.1.iter().enumerate() {
+        body.extend_from_slice(format!(", {variable}.").as_bytes());
+        cypher::write_name(body, name);
+        body.extend_from_slice(format!("={function}(r[{}])", first + at).as_bytes());
+    }
+}
+
 /// Makes nodes; each row of the answer is the id of one, in order.
 pub(super) fn create_nodes(nodes: &[(usize, &Stored)]) -> Result<Vec<Statement>> {
-    let mut groups: BTreeMap<&[Text], Vec<(usize, &Stored)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Shape<'_>, Vec<(usize, &Stored)>> = BTreeMap::new();
     for (row, node) in nodes {
-        groups.entry(&node.names).or_default().push((*row, node));
+        groups.entry(shape(node)).or_default().push((*row, node));
     }
     let mut out = Vec::new();
-    for (names, group) in groups {
+    for (shape, group) in groups {
         for part in parts(&group) {
-            create_alike(names, part, &mut out)?;
+            create_alike(&shape, part, &mut out)?;
         }
     }
     Ok(out)
@@ -121,7 +148,11 @@ fn parts<'a, 'b>(group: &'a [(usize, &'b Stored)]) -> Vec<&'a [(usize, &'b Store
     parts
 }
 
-fn create_alike(names: &[Text], nodes: &[(usize, &Stored)], to: &mut Vec<Statement>) -> Result<()> {
+fn create_alike(
+    shape: &Shape<'_>,
+    nodes: &[(usize, &Stored)],
+    to: &mut Vec<Statement>,
+) -> Result<()> {
     let mut keys: Vec<&Text> = nodes
         .iter()
         .flat_map(|(_, node)| node.properties.iter().map(|(key, _)| key))
@@ -129,7 +160,7 @@ fn create_alike(names: &[Text], nodes: &[(usize, &Stored)], to: &mut Vec<Stateme
     keys.sort_unstable();
     keys.dedup();
     let mut body = b"CREATE (n".to_vec();
-    labels(&mut body, names);
+    labels(&mut body, shape.0);
     body.extend_from_slice(b" {");
     for (at, key) in keys.iter().enumerate() {
         if at > 0 {
@@ -137,6 +168,13 @@ fn create_alike(names: &[Text], nodes: &[(usize, &Stored)], to: &mut Vec<Stateme
         }
         cypher::write_name(&mut body, key);
         body.extend_from_slice(format!(":r[{at}]").as_bytes());
+    }
+    for (at, (name, function)) in shape.1.iter().enumerate() {
+        if at + keys.len() > 0 {
+            body.push(b',');
+        }
+        cypher::write_name(&mut body, name);
+        body.extend_from_slice(format!(":{function}(r[{}])", keys.len() + at).as_bytes());
     }
     body.extend_from_slice(b"}) RETURN ID(n)");
     let mut rows = Rows::new();
@@ -155,6 +193,11 @@ fn create_alike(names: &[Text], nodes: &[(usize, &Stored)], to: &mut Vec<Stateme
                     None => out.extend_from_slice(b"null"),
                 }
             }
+            let begin = out.len();
+            arguments(out, node)?;
+            if keys.is_empty() && out.len() > begin {
+                out.remove(begin);
+            }
             out.push(b']');
             Ok(())
         })?;
@@ -171,21 +214,23 @@ pub(super) type NewEdge<'a> = (usize, u64, u64, &'a Stored);
 
 /// Makes edges.
 pub(super) fn create_edges(edges: &[NewEdge<'_>]) -> Result<Vec<Statement>> {
-    let mut groups: BTreeMap<&[Text], Vec<&NewEdge<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<Shape<'_>, Vec<&NewEdge<'_>>> = BTreeMap::new();
     for edge in edges {
-        groups.entry(&edge.3.names).or_default().push(edge);
+        groups.entry(shape(edge.3)).or_default().push(edge);
     }
     let mut out = Vec::new();
-    for (names, group) in groups {
+    for (shape, group) in groups {
         let mut body =
             b"MATCH (a) WHERE ID(a)=r[0] MATCH (b) WHERE ID(b)=r[1] CREATE (a)-[e".to_vec();
-        labels(&mut body, names);
+        labels(&mut body, shape.0);
         body.extend_from_slice(b"]->(b) SET e=r[2]");
+        set_natives(&mut body, 'e', &shape, 3);
         let mut rows = Rows::new();
         for (row, from, to, edge) in group {
             rows.add(*row, |out| {
                 out.extend_from_slice(format!("[{from},{to},").as_bytes());
                 map(out, &edge.properties)?;
+                arguments(out, edge)?;
                 out.push(b']');
                 Ok(())
             })?;
@@ -200,22 +245,8 @@ pub(super) fn create_edges(edges: &[NewEdge<'_>]) -> Result<Vec<Statement>> {
 
 /// Gives nodes other properties.
 pub(super) fn change_nodes(nodes: &[(u64, &Stored)]) -> Result<Vec<Statement>> {
-    let mut out = Vec::new();
-    let mut rows = Rows::new();
-    let body = b"MATCH (n) WHERE ID(n)=r[0] SET n=r[1]";
-    for (at, (id, node)) in nodes.iter().enumerate() {
-        rows.add(at, |out| {
-            out.extend_from_slice(format!("[{id},").as_bytes());
-            map(out, &node.properties)?;
-            out.push(b']');
-            Ok(())
-        })?;
-        if rows.is_full() {
-            rows.close(body, &mut out);
-        }
-    }
-    rows.close(body, &mut out);
-    Ok(out)
+    let changed: Vec<_> = nodes.iter().map(|(id, node)| (0, *id, *node)).collect();
+    change(&changed, b"MATCH (e) WHERE ID(e)=r[1] SET e=r[2]")
 }
 
 /// Gives a node other labels.
@@ -237,21 +268,34 @@ pub(super) fn relabel(id: u64, gone: &[Text], come: &[Text]) -> Vec<Statement> {
 
 /// Gives edges other properties: source, id, the edge.
 pub(super) fn change_edges(edges: &[(u64, u64, &Stored)]) -> Result<Vec<Statement>> {
-    let mut out = Vec::new();
-    let mut rows = Rows::new();
     let body = b"MATCH (a)-[e]->() WHERE ID(a)=r[0] AND ID(e)=r[1] SET e=r[2]";
-    for (at, (from, id, edge)) in edges.iter().enumerate() {
-        rows.add(at, |out| {
-            out.extend_from_slice(format!("[{from},{id},").as_bytes());
-            map(out, &edge.properties)?;
-            out.push(b']');
-            Ok(())
-        })?;
-        if rows.is_full() {
-            rows.close(body, &mut out);
-        }
+    change(edges, body)
+}
+
+fn change(all: &[(u64, u64, &Stored)], find: &[u8]) -> Result<Vec<Statement>> {
+    let mut groups: BTreeMap<Vec<(&Text, &'static str)>, Vec<_>> = BTreeMap::new();
+    for one in all {
+        groups.entry(shape(one.2).1).or_default().push(one);
     }
-    rows.close(body, &mut out);
+    let mut out = Vec::new();
+    for (natives, group) in groups {
+        let mut body = find.to_vec();
+        set_natives(&mut body, 'e', &(&[], natives), 3);
+        let mut rows = Rows::new();
+        for (at, (from, id, stored)) in group.into_iter().enumerate() {
+            rows.add(at, |out| {
+                out.extend_from_slice(format!("[{from},{id},").as_bytes());
+                map(out, &stored.properties)?;
+                arguments(out, stored)?;
+                out.push(b']');
+                Ok(())
+            })?;
+            if rows.is_full() {
+                rows.close(&body, &mut out);
+            }
+        }
+        rows.close(&body, &mut out);
+    }
     Ok(out)
 }
 

@@ -1,0 +1,74 @@
+//! Values that only a graph server has, and names that a query cannot say.
+
+use crate::scene::{Scene, Target, said};
+use std::path::Path;
+
+const MADE: [&str; 4] = [
+    "CREATE (:Memory {id: 'a', d: date('2024-03-01'), t: localtime('12:00:01'), m: localdatetime('1969-07-20T20:17:40'), u: duration('P1Y2M3DT4H5M6S'), p: point({latitude: 1.1, longitude: -179.9}), v: vecf32([1.1, -2.5]), title: 'T'})",
+    "CREATE (:Memory {id: 'b', title: 'U', x: 0.1 + 0.2, y: 1e300, z: [0.1 + 0.2, [1.0 / 3.0]]})",
+    "MATCH (a {id: 'a'}), (b {id: 'b'}) CREATE (a)-[:R {id: 'r', d: date('2024-03-02'), s: 0.1 + 0.2}]->(b)",
+    "CREATE (:`label: with colon`:Second {id: 'c', `a name`: true}), ({id: 'no label'})",
+];
+
+fn look(scene: &Scene, graph: &str) -> String {
+    let mut client = scene.client();
+    let nodes = "MATCH (n) RETURN labels(n), n ORDER BY n.id, n.title";
+    let typed = "MATCH (n) UNWIND keys(n) AS k RETURN n.id, k, typeOf(n[k]), n[k] ORDER BY n.id, n.title, k";
+    let edges = "MATCH (a)-[r]->(b) RETURN a.id, b.id, type(r), typeOf(r.d), r.d, r.s = 0.1 + 0.2 ORDER BY r.id";
+    [nodes, typed, edges]
+        .map(|query| without_ids(&client.look(graph, query)))
+        .join("\n")
+}
+
+/// The server numbers its nodes as they come.
+fn without_ids(answer: &str) -> String {
+    let mut lines: Vec<&str> = answer.lines().collect();
+    let number = |line: &str| line.trim().parse::<u64>().is_ok();
+    let mut at = 1;
+    while at < lines.len() {
+        if lines[at - 1].trim() == "id" && number(lines[at]) {
+            lines.remove(at);
+        }
+        at += 1;
+    }
+    lines.join("\n")
+}
+
+fn graph(socket: &Path, name: &str) -> String {
+    let socket = socket.display().to_string().replace('/', "%2F");
+    format!("falkordb://localhost/{name}?socket={socket}")
+}
+
+/// From graph to graph nothing is lost, not even a type: into a new one, and into one that
+/// is there, which goes another way.
+#[test]
+fn what_only_a_graph_server_has_comes_over_as_it_is() {
+    let scene = Scene::new(Target::New, &[]);
+    let mut client = scene.client();
+    for query in MADE {
+        let answer = client.query("first", query);
+        assert!(answer.contains("created"), "{answer}");
+    }
+    client.query("there", "CREATE (n) DELETE n");
+    let before = look(&scene, "first");
+    for name in ["new", "there"] {
+        let (from, to) = (
+            graph(&scene.server.socket(), "first"),
+            graph(&scene.server.socket(), name),
+        );
+        let out = scene
+            .command(&["migrate", "--yes", "--from", &from, "--to", &to])
+            .output()
+            .unwrap();
+        let losses = said(&out);
+        assert!(out.status.success(), "{losses}");
+        let after = look(&scene, name);
+        let (before, after) = (lines(&before), lines(&after));
+        let lost: Vec<_> = before.iter().filter(|l| !after.contains(l)).collect();
+        assert!(lost.is_empty(), "{name}: {lost:?}\n{after:#?}");
+    }
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(|l| l.trim().to_owned()).collect()
+}
