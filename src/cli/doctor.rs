@@ -178,9 +178,8 @@ fn runs(context: &Context<'_>) -> Result<Finding> {
         evidence += &format!(", {} broken off", broken.len());
         let Some(first) = first else {
             let list = context.command(&["runs", "list"]);
-            return format!(
-                "`{list}` says why they cannot be read; `memferry runs remove` forgets them."
-            );
+            let drop = context.command(&["runs", "remove"]);
+            return format!("`{list}` says why they cannot be read; `{drop}` forgets them.");
         };
         let resume = context.command(&["resume", first]);
         let back = context.command(&["rollback", first]);

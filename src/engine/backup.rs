@@ -55,7 +55,7 @@ pub async fn backup_watched(
     telling: &Telling,
 ) -> Result<BackupInfo> {
     telling.0.begin(Phase::Backup);
-    backup_told(&store, home, to, (&telling.0, &Control::new(0))).await
+    backup_told(&store, home, to, (&telling.0, &Control::anew())).await
 }
 
 /// The same, told.

@@ -4,6 +4,7 @@
 use super::event::Event;
 use super::events::Events;
 use super::handle::Command;
+use super::home::RunFolder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Limit;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +25,8 @@ struct Inner {
     answer: watch::Sender<Option<bool>>,
     rate: AtomicU32,
     bucket: Mutex<Bucket>,
+    /// What to do when it was stopped.
+    go_on: String,
 }
 
 /// Records that were let through in the present interval.
@@ -46,14 +49,28 @@ const KEEP: u8 = 1;
 const TAKE_BACK: u8 = 2;
 
 impl Control {
-    /// Controls with a limit in records a second; 0 for none.
-    pub fn new(rate: u32) -> Self {
+    /// Controls of a run, with a limit in records a second; 0 for none.
+    pub fn of_run(rate: u32, run: &RunFolder) -> Self {
+        let resume = run.command(&["resume"]);
+        Self::new(
+            rate,
+            format!("Repeat the command, or `{resume}`, to go on."),
+        )
+    }
+
+    /// Controls of work that begins anew when it is asked for again.
+    pub fn anew() -> Self {
+        Self::new(0, "Repeat the command.".to_owned())
+    }
+
+    fn new(rate: u32, go_on: String) -> Self {
         let inner = Arc::new(Inner {
             paused: watch::Sender::new(false),
             stop: watch::Sender::new(GO),
             answer: watch::Sender::new(None),
             rate: AtomicU32::new(rate),
             bucket: Mutex::new(Bucket::new()),
+            go_on,
         });
         let holding = false;
         Self { inner, holding }
@@ -129,7 +146,7 @@ impl Control {
         match self.stopping() {
             None => Ok(()),
             Some(_) => Err(Error::new(ErrorKind::Interrupted, "stopped on request")
-                .remedy("Repeat the command, or `memferry resume`, to go on.")),
+                .remedy(self.inner.go_on.as_str())),
         }
     }
 

@@ -308,7 +308,7 @@ fn scratch() -> Result<tempfile::TempDir> {
 
 /// Reads a store whole; from a copy if it is written to meanwhile.
 async fn read(store: &Arc<dyn Store>, census: Census, events: &Events) -> Result<Content> {
-    let control = Control::new(0);
+    let control = Control::anew();
     let told = (events, &control);
     let again = census.anew();
     let mut snapshot = store.snapshot(Consistency::InPlace).await?;

@@ -267,7 +267,7 @@ async fn open(
         source: dressed(stores.source, "source", &plan, &events),
         target: dressed(stores.target, "target", &plan, &events),
     };
-    let control = Control::new(plan.write.rate);
+    let control = Control::of_run(plan.write.rate, &folder);
     let (commands, received) = mpsc::channel(16);
     tokio::spawn(control.clone().listen(received, events.clone()));
     events.emit(Event::Started {
