@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use memferry::store::{Address, Descriptor, WriteMode, registry};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use support::{Client, Server};
+pub use support::{Client, Server};
 
 /// Servers at rest.
 static IDLE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
@@ -101,8 +101,24 @@ impl Drop for Place {
     }
 }
 
+/// The keys of a server and what they hold.
+pub fn keys(client: &mut Client) -> BTreeMap<String, String> {
+    let keys = client.say(&["KEYS", "*"]);
+    let keys = keys.lines().map(str::trim);
+    let mut trace = BTreeMap::new();
+    for key in keys.filter(|k| !k.starts_with("telemetry{") && *k != "(empty)") {
+        let kind = client.say(&["TYPE", key]);
+        let held = match kind.trim() {
+            "graphdata" => content(client, key),
+            other => other.to_owned(),
+        };
+        trace.insert(key.to_owned(), held);
+    }
+    trace
+}
+
 /// All that a graph holds, as the server shows it.
-fn content(client: &mut Client, graph: &str) -> String {
+pub fn content(client: &mut Client, graph: &str) -> String {
     let nodes = client.look(graph, "MATCH (n) RETURN n ORDER BY ID(n)");
     let edges = client.look(graph, "MATCH ()-[r]->() RETURN r ORDER BY ID(r)");
     let indexes = client.look(graph, "CALL db.indexes() YIELD label, properties");
@@ -122,19 +138,7 @@ impl Site for Place {
     /// Keys of the server and what they hold. What the server notes of every query, and a
     /// look's own, is its own affair.
     fn trace(&self) -> BTreeMap<String, String> {
-        let mut client = self.client();
-        let keys = client.say(&["KEYS", "*"]);
-        let keys = keys.lines().map(str::trim);
-        let mut trace = BTreeMap::new();
-        for key in keys.filter(|k| !k.starts_with("telemetry{") && *k != "(empty)") {
-            let kind = client.say(&["TYPE", key]);
-            let held = match kind.trim() {
-                "graphdata" => content(&mut client, key),
-                other => other.to_owned(),
-            };
-            trace.insert(key.to_owned(), held);
-        }
-        trace
+        keys(&mut self.client())
     }
 
     fn bytes(&self) -> Option<String> {

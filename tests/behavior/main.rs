@@ -23,6 +23,7 @@ mod publishing;
 mod random;
 mod roundtrip;
 mod scanning;
+mod served;
 mod subject;
 mod subjects;
 mod suite;

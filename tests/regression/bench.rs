@@ -57,6 +57,10 @@ impl Bench {
             .env_clear()
             .env("HOME", self.0.path())
             .env("MEMFERRY_STATE_DIR", self.at("state"))
+            .envs(
+                std::env::var_os("MEMFERRY_TEST_FALKORDB")
+                    .map(|f| ("MEMFERRY_FALKORDBLITE_SERVER", f)),
+            )
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -86,7 +90,16 @@ impl Bench {
 
     /// memorygraph's own classes read the same from both.
     pub fn same_dump(&self, one: &Path, two: &Path) {
-        let dumps: Vec<_> = [one, two].iter().map(|store| self.dump(store)).collect();
+        self.same(one, two, &["--exact", "--raw"]);
+    }
+
+    /// The same, but for what memorygraph does not see: how a value is stored.
+    pub fn same_seen(&self, one: &Path, two: &Path) {
+        self.same(one, two, &["--exact"]);
+    }
+
+    fn same(&self, one: &Path, two: &Path, how: &[&str]) {
+        let dumps = [one, two].map(|store| self.dump(store, how));
         assert!(dumps[0].lines().count() > 0);
         assert!(
             dumps[0] == dumps[1],
@@ -96,22 +109,14 @@ impl Bench {
         );
     }
 
-    fn dump(&self, store: &Path) -> String {
+    fn dump(&self, store: &Path, how: &[&str]) -> String {
         // A look through memorygraph may write: it gets a copy.
         let copy = self.at("dumped.db");
         std::fs::copy(store, &copy).unwrap();
         let out = self.at("dump.jsonl");
-        self.python(
-            "dump_store.py",
-            &[
-                "--exact",
-                "--raw",
-                "--path",
-                &copy.display().to_string(),
-                "-o",
-                &out.display().to_string(),
-            ],
-        );
+        let (copy, to) = (copy.display().to_string(), out.display().to_string());
+        let args = [how, &["--path", &copy, "-o", &to]].concat();
+        self.python("dump_store.py", &args);
         std::fs::read_to_string(&out)
             .unwrap_or_else(|_| String::from_utf8_lossy(&std::fs::read(&out).unwrap()).into_owned())
     }

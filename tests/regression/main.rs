@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bench;
+mod falkordblite;
 
 use bench::{Bench, real};
 use rusqlite::Connection;

@@ -40,10 +40,30 @@ pub(super) struct Joined {
     pub(super) wrote: bool,
 }
 
+/// How long a server of ours may take to follow its program, which was killed.
+const FOLLOWS: Duration = Duration::from_secs(2);
+
 /// Who has that file open. For looking only, doubts count as nobody.
 pub(super) fn look(database: &Path, to_write: bool) -> Result<Held> {
+    let begun = Instant::now();
+    loop {
+        match look_once(database, to_write)? {
+            Held::Memferry if to_write && begun.elapsed() < FOLLOWS => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            held => return Ok(held),
+        }
+    }
+}
+
+fn look_once(database: &Path, to_write: bool) -> Result<Held> {
     let named = match settings::read(database)? {
-        Said::Running(settings) if settings.memferry.is_some() => return Ok(Held::Memferry),
+        Said::Running(settings) if settings.memferry.is_some() => {
+            match UnixStream::connect(&settings.unixsocket) {
+                Err(cause) if is_gone(&cause) => None,
+                _ => return Ok(Held::Memferry),
+            }
+        }
         Said::Running(settings) => Some(settings),
         Said::Unreadable if to_write => return Err(settings::unreadable(database)),
         _ => None,
@@ -60,6 +80,14 @@ pub(super) fn look(database: &Path, to_write: bool) -> Result<Held> {
         }
     }
     Ok(Held::Nobody)
+}
+
+/// Whether nobody listens on a socket any more.
+fn is_gone(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
 }
 
 /// The error that memferry itself keeps others out.

@@ -98,8 +98,13 @@ fn is_server(pid: i32) -> bool {
         // Not permitted to signal it: it is there.
         !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
     });
-    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
-    there && name.map_or(true, |name| name.starts_with("redis"))
+    // `PID (NAME) STATE …`; one that has ended waits as Z until somebody takes note.
+    let told = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let runs = told.as_deref().and_then(|told| {
+        let (name, rest) = told.split_once('(')?.1.rsplit_once(')')?;
+        Some(name.starts_with("redis") && !rest.trim_start().starts_with(['Z', 'X']))
+    });
+    there && runs.unwrap_or(true)
 }
 
 /// Makes the file, only for its owner, in one step; whatever is there is replaced.
