@@ -95,6 +95,11 @@ pub enum PlaceState {
 }
 
 impl Place {
+    /// The name it is saved under.
+    pub fn profile(&self) -> Option<&str> {
+        self.told_by.strip_prefix("profile ")?.split(", ").next()
+    }
+
     /// What the configuration found.
     pub fn of(found: &Found) -> Self {
         let kind = found.address.as_ref().map(|a| a.descriptor().title);

@@ -39,6 +39,10 @@ fn slow() -> (Sandbox, Term) {
 #[test]
 fn a_run_is_paused_hurried_and_finished() {
     let (sandbox, mut term) = slow();
+    term.key("\x03")
+        .see("A run is going on")
+        .key(ESC)
+        .gone("A run is going on");
     term.key(" ").see("paused").key(" ").gone("paused");
     term.key("f").see("frozen").key("f").gone("frozen");
     term.key("l").key("l").see("no warnings").key("l");

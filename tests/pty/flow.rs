@@ -5,7 +5,7 @@ use crate::{Sandbox, memories};
 use std::path::Path;
 
 /// From the first screen to the target's form, with the source that the cursor is on.
-fn to_target(term: &mut Term) {
+pub fn to_target(term: &mut Term) {
     term.see("Migrate")
         .key("m")
         .see("Where do memories come from?")
@@ -23,7 +23,7 @@ fn type_path(term: &mut Term, path: &Path) {
 }
 
 /// Acknowledges every warning.
-fn agree(term: &mut Term) {
+pub fn agree(term: &mut Term) {
     let ready = |s: &str| s.contains("Nothing is in the way");
     term.until("the checks", |s| s.contains("agree to") || ready(s));
     for _ in 0..20 {
@@ -38,7 +38,7 @@ fn agree(term: &mut Term) {
 }
 
 /// From the options to the review.
-fn to_review(term: &mut Term) {
+pub fn to_review(term: &mut Term) {
     term.key(ENTER)
         .see("Which memories")
         .key(ENTER)

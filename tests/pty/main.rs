@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod ending;
+#[path = "../support/falkordb.rs"]
+mod falkordb;
 mod flow;
+mod keeping;
 mod looking;
 mod pictures;
 mod plain;
+mod servers;
 mod term;
 
 use std::path::{Path, PathBuf};

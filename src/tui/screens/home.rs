@@ -379,7 +379,7 @@ impl Columns {
             PlaceState::Known(d) if !d.exists => Some("not there".to_owned()),
             PlaceState::Known(_) => None,
         };
-        let name = place.told_by.strip_prefix("profile ");
+        let name = place.profile();
         let shown = match name {
             Some(name) => format!("{name}: {}", home_short(&place.place)),
             None => home_short(&place.place),

@@ -130,7 +130,7 @@ impl Pick {
         let mut first: Option<Error> = None;
         for field in &mut choice.form.fields {
             field.mistake = None;
-            let typed = field.value().trim().to_owned();
+            let typed = field.said().to_owned();
             if typed.is_empty() {
                 continue;
             }

@@ -45,6 +45,8 @@ pub struct Field {
     pub shown: bool,
     /// Something to say of its present value, for choices.
     pub note: String,
+    /// The word of a choice that holds without anybody choosing it.
+    pub unsaid: String,
 }
 
 impl Field {
@@ -61,6 +63,7 @@ impl Field {
             ghost: String::new(),
             shown: true,
             note: String::new(),
+            unsaid: String::new(),
         }
     }
 
@@ -124,8 +127,17 @@ impl Field {
             let now = field.instead.as_ref().map(|(v, _)| v.clone());
             let now = now.or_else(|| words.first().cloned()).unwrap_or_default();
             field.text.set(&now);
+            field.unsaid = now;
         }
         field
+    }
+
+    /// What was said in it; nothing, for a choice that nobody made.
+    pub fn said(&self) -> &str {
+        match self.is_choice() && self.value() == self.unsaid {
+            true => "",
+            false => self.value().trim(),
+        }
     }
 
     /// Its value.

