@@ -59,6 +59,8 @@ pub struct Live {
     pub state: Arc<RunState>,
     /// Whether its review was answered with yes.
     pub agreed: bool,
+    /// Whether nobody wants it any more, so that it leaves no trace.
+    pub withdrawn: bool,
     /// Its report, once it ended.
     pub report: Option<Box<Report>>,
 }
@@ -393,7 +395,12 @@ impl App {
                 let rollback = then == Then::LeaveRollingBack;
                 match self.is_running() {
                     true => vec![Effect::Send(Command::Stop { rollback })],
-                    false => vec![Effect::Withdraw],
+                    false => {
+                        if let Some(live) = &mut self.live {
+                            live.withdrawn = true;
+                        }
+                        vec![Effect::Withdraw]
+                    }
                 }
             }
             Then::Stop(rollback) => vec![Effect::Send(Command::Stop { rollback })],

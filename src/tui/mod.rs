@@ -275,7 +275,11 @@ impl Meter {
 
 /// What stays in the ordinary screen: what was done, and what can be typed now.
 fn left(app: &App) -> Left {
-    let Some(live) = app.live.as_ref().filter(|l| l.how == Running::Own) else {
+    let Some(live) = app
+        .live
+        .as_ref()
+        .filter(|l| l.how == Running::Own && !l.withdrawn)
+    else {
         return Left::default();
     };
     let marks = app.setup.look.marks;

@@ -278,6 +278,24 @@ fn a_target_that_is_the_source_is_refused() {
 }
 
 #[test]
+fn a_target_that_holds_the_same_needs_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let target = sandbox.sample("work/same.db");
+    let before = std::fs::read(&target).unwrap();
+    let mut term = sandbox.wizard();
+    to_target(&mut term);
+    type_path(&mut term, &target);
+    term.key(ENTER).see("Which memories").key(ENTER);
+    term.see("there is nothing to do")
+        .key(ENTER)
+        .see("= same 154");
+    term.key("q");
+    assert_eq!(term.end().0, 0);
+    assert_eq!(std::fs::read(&target).unwrap(), before);
+}
+
+#[test]
 fn an_empty_source_has_nothing_to_write() {
     let sandbox = Sandbox::new();
     let source = sandbox.default_store();

@@ -69,9 +69,11 @@ fn the_plan_and_the_command_do_the_same() {
     assert!(sandbox.run(&["runs"]).1.contains("no runs"));
     let (code, said) = sandbox.run(&words[1..]);
     assert_eq!(code, Some(0), "{said}");
+    assert!(target.exists(), "{copied}: {said}");
     assert_eq!(memories(&target), 60);
     std::fs::remove_file(&target).unwrap();
     let (code, said) = sandbox.run(&["run", "plan.toml"]);
     assert_eq!(code, Some(0), "{said}");
+    assert!(target.exists(), "{said}");
     assert_eq!(memories(&target), 60);
 }

@@ -93,7 +93,9 @@ fn a_wrong_password_is_said_and_mended_in_place() {
     if binaries().is_none() {
         return;
     }
-    let server = Server::start(&["--requirepass", "open-sesame"]);
+    let server = Server::start(&[]);
+    let locked = ["CONFIG", "SET", "requirepass", "open-sesame"];
+    assert!(server.client().say(&locked).contains("OK"));
     let sandbox = Sandbox::new();
     sandbox.default_store();
     let mut term = sandbox.open(&[], &[], 100, 34);

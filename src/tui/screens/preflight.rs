@@ -3,13 +3,13 @@
 //! warnings are acknowledged one by one; each loss is accepted by its name.
 
 use crate::engine::{Phase, Plan, Review, Status};
-use crate::report::{Check, Failure, Loss, Verdict, words};
+use crate::report::{Check, Failure, Loss, Outcome, Report, Verdict, words};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
 use crate::tui::msg::{Effect, Running};
 use crate::tui::pen::{ARROW, BAD, GOOD, Pen, WAITING, WARN};
-use crate::tui::screens::{Screen, options, review};
+use crate::tui::screens::{Screen, options, report, review};
 use crate::tui::theme::Role;
 use crate::tui::widgets::list::{List, Move};
 use ratatui::layout::Rect;
@@ -94,8 +94,17 @@ fn start(app: &mut App) -> Vec<Effect> {
     }]
 }
 
+/// The report of a run that found nothing to do: both stores hold the same.
+fn finished(app: &App) -> Option<&Report> {
+    let report = app.live.as_ref()?.report.as_deref()?;
+    (report.outcome == Outcome::Done).then_some(report)
+}
+
 /// What is still in the way: the first line of it, and in words.
 fn in_the_way(app: &App) -> Option<(usize, String)> {
+    if finished(app).is_some() {
+        return None;
+    }
     let items = items(app);
     for (i, item) in items.iter().enumerate() {
         match item {
@@ -194,7 +203,10 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             }
             None => {
                 app.toast = None;
-                review::enter(app);
+                match finished(app).cloned() {
+                    Some(done) => report::open(app, done),
+                    None => review::enter(app),
+                }
                 Vec::new()
             }
         },
@@ -382,6 +394,7 @@ fn detail(app: &App, pen: &mut Pen, area: Rect, item: &Item) {
 enum Stands {
     Busy(String),
     Ready,
+    Same,
     Blocked(String),
     Over(String),
 }
@@ -393,6 +406,9 @@ fn status(app: &App) -> Stands {
             (None, _) => Stands::Busy("beginning".into()),
         };
     };
+    if finished(app).is_some() {
+        return Stands::Same;
+    }
     if live.state.ended.is_some() || live.report.is_some() {
         return Stands::Over("Nothing was written.".into());
     }
@@ -456,6 +472,11 @@ impl Stands {
                     "Nothing is in the way, and nothing is written yet.",
                     Role::Good,
                 );
+            }
+            Stands::Same => {
+                pen.sign(at.x + 2, y, GOOD, Role::Good);
+                let text = "Both hold the same records: there is nothing to do.";
+                pen.text(x, y, rest, text, Role::Good);
             }
             Stands::Blocked(text) => {
                 pen.sign(at.x + 2, y, WAITING, Role::Warn);

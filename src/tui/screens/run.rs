@@ -69,6 +69,7 @@ pub fn started(app: &mut App, started: Result<(String, Running), Failure>) -> Ve
                 how: if prepared { Running::Own } else { how },
                 state: Arc::default(),
                 agreed: false,
+                withdrawn: false,
                 report: None,
             });
             if !prepared {
@@ -113,7 +114,8 @@ pub fn ended(app: &mut App, ended: Result<Box<Report>, Failure>) -> Vec<Effect> 
         return Vec::new();
     }
     let Some(live) = &mut app.live else {
-        return Vec::new();
+        // One that was withdrawn is gone now, also from the lists.
+        return vec![Effect::ListRuns];
     };
     match ended {
         Ok(report) if report.run == live.run => {
