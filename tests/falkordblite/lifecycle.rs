@@ -150,8 +150,15 @@ fn a_server_whose_parent_is_gone_already_is_not_started() {
     assert!(!folder.path().join("pid").exists());
 }
 
+/// The process group of a process.
+fn group_of(pid: i32) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    rest.split(' ').nth(2).unwrap().to_owned()
+}
+
 #[test]
-fn no_password_is_in_an_argument() {
+fn no_password_is_in_an_argument_and_no_key_at_the_terminal_reaches_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().join("to");
     std::fs::create_dir(&here).unwrap();
@@ -159,6 +166,7 @@ fn no_password_is_in_an_argument() {
     let (mut run, server) = slow_run(folder.path(), &target);
     let arguments = std::fs::read(format!("/proc/{server}/cmdline")).unwrap();
     let environment = std::fs::read(format!("/proc/{server}/environ")).unwrap();
+    let groups = [server, run.id() as i32].map(group_of);
     run.kill().unwrap();
     run.wait().unwrap();
     eventually("the server ends", || !runs(server));
@@ -171,6 +179,7 @@ fn no_password_is_in_an_argument() {
     let password = password.expect("the configuration is left behind");
     let password = password.as_bytes();
     assert!(password.len() >= 32);
+    assert_ne!(groups[0], groups[1]);
     for text in [arguments, environment] {
         assert!(!text.windows(password.len()).any(|w| w == password));
     }

@@ -18,7 +18,13 @@ fn assert_same_dumps(one: &std::path::Path, two: &std::path::Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn memorygraph_sees_the_same_in_a_file_written_from_another() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["adversarial-200", "hub", "multi-tenant", "plain-1500"] {
+    for name in [
+        "adversarial-200",
+        "adversarial-dirty",
+        "hub",
+        "multi-tenant",
+        "plain-1500",
+    ] {
         let source = copied(&format!("{name}.db"), folder.path());
         let records = read(&*store(&source)).await.unwrap();
         let target = folder.path().join(format!("{name}-new.db"));

@@ -49,8 +49,11 @@ const KERNEL_KILLS: bool = cfg!(target_os = "linux");
 /// The command that starts a server which does not outlive the *thread* that spawns
 /// it, nor this process.
 pub(super) fn command(server: &Path, arguments: &[OsString], watch: bool) -> Result<Command> {
+    use std::os::unix::process::CommandExt as _;
     let watch = watch || !KERNEL_KILLS;
     let mut command = Command::new(program()?);
+    // Ctrl-C at a terminal goes to a whole group; when the server ends is for us to say.
+    command.process_group(0);
     command.arg(SUBCOMMAND);
     command.args(["--parent", &std::process::id().to_string()]);
     if watch {
