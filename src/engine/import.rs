@@ -16,6 +16,7 @@ use super::loss::short_key;
 use super::plan::OnConflict;
 use super::step::step;
 use super::verify::{Content, read_content};
+use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, Kind, Record};
 use crate::report::Written;
@@ -66,43 +67,6 @@ pub struct Import {
     canon: Canon,
     /// Whether the limit was kept already, by an export that goes on meanwhile.
     let_through: bool,
-}
-
-/// Changes with what they replace, in the same order.
-#[derive(Clone)]
-pub(super) struct Work {
-    changes: Arc<[Change]>,
-    before: Vec<Option<Record>>,
-}
-
-impl Work {
-    /// Removals, each with what is removed.
-    pub fn removing(all: Vec<(Change, Record)>) -> Self {
-        let (changes, before): (Vec<_>, Vec<_>) =
-            all.into_iter().map(|(c, b)| (c, Some(b))).unzip();
-        let changes = changes.into();
-        Self { changes, before }
-    }
-
-    fn each(&self) -> impl Iterator<Item = (&Change, &Option<Record>)> {
-        self.changes.iter().zip(&self.before)
-    }
-
-    fn halves(mut self) -> (Self, Self) {
-        let second = Self {
-            changes: self.changes[self.before.len() / 2..].into(),
-            before: self.before.split_off(self.before.len() / 2),
-        };
-        let first = Self {
-            changes: self.changes[..self.before.len()].into(),
-            before: self.before,
-        };
-        (first, second)
-    }
-
-    fn keys(&self) -> Vec<Key> {
-        self.changes.iter().map(|c| c.key.clone()).collect()
-    }
 }
 
 impl Import {

@@ -38,6 +38,7 @@ pub mod step;
 mod survey;
 mod telling;
 mod verify;
+mod work;
 
 pub use backup::{BackupInfo, backup, backup_watched};
 pub use event::{Event, Phase, Stamped};

@@ -2,8 +2,9 @@
 //! equal: relationships first, so that none loses an end before it goes itself.
 
 use super::control::is_lost;
-use super::import::{Import, Work};
+use super::import::Import;
 use super::sorted::{Sorted, Spool};
+use super::work::Work;
 use crate::error::Result;
 use crate::model::{Canon, KeyHash, Kind, Record};
 use crate::store::{Change, Limit};

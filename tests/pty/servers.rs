@@ -15,17 +15,19 @@ fn binaries() -> Option<String> {
 
 /// Puts the cursor of the stores on this kind.
 fn choose(term: &mut Term, title: &str) {
+    // Its line alone: what a store answers changes the rest of the screen.
+    let cursor = |screen: &str| {
+        let line = screen.lines().find(|l| l.contains('▸')).unwrap_or_default();
+        line.chars().take(20).collect::<String>()
+    };
+    let wanted = format!("▸ {title} ");
     for _ in 0..12 {
-        let heading = format!("│ {title} ");
-        if term
-            .screen()
-            .lines()
-            .any(|l| format!("{l} ").contains(&heading))
-        {
+        let before = cursor(&term.screen());
+        if before.contains(&wanted) {
             return;
         }
-        let before = term.screen();
-        term.key(DOWN).until("the next store", |s| s != before);
+        term.key(DOWN)
+            .until("the next store", |s| cursor(s) != before);
     }
     panic!("{title} is not to be chosen:\n{}", term.screen());
 }
