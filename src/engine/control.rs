@@ -152,6 +152,8 @@ impl Control {
 
     /// Waits while paused.
     pub async fn unpaused(&self) -> Result<()> {
+        // Work that never has to wait would never let a command through.
+        tokio::task::yield_now().await;
         if self.holding && *self.inner.paused.borrow() {
             self.check()?;
             return Err(Error::new(ErrorKind::Interrupted, "paused").temporary());

@@ -86,7 +86,7 @@ impl Run {
     }
 
     /// The controls while the target is read: a transaction is not held open by a pause.
-    fn control_of(&self, import: &Import) -> Control {
+    pub fn control_of(&self, import: &Import) -> Control {
         match import.mode() {
             WriteMode::Transaction => self.control.holding(),
             WriteMode::Aside | WriteMode::Journal => self.control.clone(),

@@ -63,7 +63,11 @@ impl Run {
     ) -> Result<Outcome> {
         let mut attempt = 0;
         loop {
-            self.control.unpaused().await?;
+            if let Err(e) = self.control.unpaused().await {
+                // It must not go on writing behind whoever takes the run back.
+                self.stop_overlapped(overlapped.take()).await;
+                return Err(e);
+            }
             let imported = match overlapped.take() {
                 Some(overlapped) => Self::overlapped(overlapped).await,
                 None => self.import(prepared, sieve, &compared, present).await,
@@ -73,6 +77,9 @@ impl Run {
                     let done = self.settle_import(&mut import, sieve, &mut compared).await;
                     if !matches!(done, Ok(Some(_))) {
                         let _ = import.abandon().await;
+                        if import.mode() != WriteMode::Journal {
+                            self.report.written = Written::default();
+                        }
                     }
                     done
                 }
@@ -146,6 +153,8 @@ impl Run {
             )
             .remedy("See the differences in the report."));
         }
+        // The last place at which to stop, or to wait.
+        self.control_of(import).unpaused().await?;
         if !self.publish(import).await? {
             return Ok(None);
         }

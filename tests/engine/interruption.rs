@@ -167,7 +167,12 @@ async fn stopped_anywhere_and_taken_back() {
                     }
                     _ => ended(&report, Outcome::Done),
                 }
-                assert!(scene.to.leftovers().is_empty() && !scene.to.is_locked());
+                let (left, locked) = (scene.to.leftovers(), scene.to.is_locked());
+                assert!(
+                    left.is_empty() && !locked,
+                    "{what} {:?}: {left:?} {locked}",
+                    report.outcome
+                );
                 let again = scene.bench.run(&scene.plan(), &scene.stores()).await;
                 ended(&again, Outcome::Done);
                 assert_eq!(scene.now().await, scene.expected, "{what}");
