@@ -98,6 +98,25 @@ fn kill_9_leaves_no_server_and_the_next_run_no_rest() {
 }
 
 #[test]
+fn a_server_that_is_killed_costs_the_run_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("to");
+    std::fs::create_dir(&here).unwrap();
+    let target = copied("plain-100.db", &here);
+    let before = std::fs::read(&target).unwrap();
+    let (mut run, server) = slow_run(folder.path(), &target);
+    let pid = rustix::process::Pid::from_raw(server).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let code = run.wait().unwrap().code();
+    // It may have been begun anew with another server, or given up.
+    let whole = code == Some(0);
+    assert!(whole || code == Some(2), "{code:?}");
+    assert!(whole || std::fs::read(&target).unwrap() == before);
+    assert_eq!(names(&here), ["plain-100.db"]);
+    assert!(servers_below(folder.path()).is_empty());
+}
+
+#[test]
 fn the_kernel_ends_a_server_with_its_parent() {
     let folder = tempfile::tempdir().unwrap();
     let (conf, _) = configured(folder.path());

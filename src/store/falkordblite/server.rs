@@ -197,21 +197,20 @@ impl Server {
         }
     }
 
-    /// The last line that it logged, or that the system said of it.
+    /// The last that it logged, or that the system said of it.
     pub fn last_words(&self) -> Option<String> {
-        let last = |name: &str, of: fn(&str) -> &str| {
+        let last = |name: &str, many: usize, of: fn(&str) -> &str| {
             let text = fs::read(self.private.join(name)).ok()?;
             let text = String::from_utf8_lossy(&text).into_owned();
-            let mut lines = text.lines().rev().map(of).filter(|l| !l.is_empty());
-            let line: String = lines
-                .next()?
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(300)
-                .collect();
-            Some(line)
+            let lines = text.lines().rev().map(of).filter(|l| !l.is_empty());
+            let mut lines: Vec<_> = lines.take(many).collect();
+            lines.reverse();
+            let words = lines.join("; ");
+            let plain = words.chars().filter(|c| !c.is_control()).take(400);
+            Some(plain.collect::<String>()).filter(|words| !words.is_empty())
         };
-        last("said", str::trim).or_else(|| last(LOG, without_stamp))
+        // The reason stands before the last line, which only says that it gives up.
+        last("said", 1, str::trim).or_else(|| last(LOG, 2, without_stamp))
     }
 
     /// Writes everything to its file.
