@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, KeyHash};
 use crate::report::Verification;
 use crate::store::{
-    Address, Capabilities, Consistency, Counts, Description, Store, Unreadable, registry,
+    Address, Capabilities, Consistency, Counts, Description, Store, Unreadable, archive, registry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -264,8 +264,7 @@ async fn called(run: &RunFolder, source: Option<Arc<dyn Store>>, gone: HashSet<K
     let mut shown = Shown::default();
     let report = run.report().ok().flatten();
     let backup = report.and_then(|report| report.backup).and_then(|path| {
-        let archive = registry::find("archive")?;
-        let address = Address::file(archive, path.as_ref()).ok()?;
+        let address = Address::file(&archive::DESCRIPTOR, path.as_ref()).ok()?;
         registry::open(&address).ok()
     });
     for store in [source, backup].into_iter().flatten() {

@@ -37,6 +37,7 @@ mod state;
 pub mod step;
 mod survey;
 mod telling;
+mod unfinished;
 mod verify;
 mod work;
 
