@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod broken;
+mod memorygraph;
 mod native;
 mod proxy;
 mod refused;
