@@ -260,7 +260,7 @@ async fn a_redis_without_the_module_and_what_is_no_redis() {
         says(&error, kind, word);
     }
     let error = read(&store(&dir.path().join("nothing"))).await.unwrap_err();
-    says(&error, ErrorKind::NotFound, "socket");
+    says(&error, ErrorKind::Unreachable, "socket");
     let port = free_port();
     let address = Address::parse(&format!("falkordb://127.0.0.1:{port}/g")).unwrap();
     let error = read(&registry::open(&address).unwrap()).await.unwrap_err();

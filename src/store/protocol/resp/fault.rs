@@ -129,7 +129,8 @@ pub(super) fn lost(doing: &str, place: &str, cause: io::Error) -> Error {
     use io::ErrorKind as Io;
     let (kind, what, remedy, temporary) = match cause.kind() {
         Io::NotFound => (
-            ErrorKind::NotFound,
+            // Also while the server is started again.
+            ErrorKind::Unreachable,
             "there is no such socket",
             "Check the path, and that the server is running.",
             false,

@@ -45,6 +45,25 @@ pub(super) fn erase(session: &mut Session, graph: &str) -> Result<()> {
     Ok(())
 }
 
+/// Makes an empty graph, by a command that the server also tells its replicas and its log:
+/// a mere query makes one, too, but only here, and what follows would be lost with it.
+fn make(session: &mut Session) -> Result<()> {
+    if !bulk::is_known(session.module) {
+        return session.write(b"CREATE (n) DELETE n", |_| Ok(()));
+    }
+    let graph = session.graph.clone();
+    let none: [&[u8]; 7] = [
+        b"GRAPH.BULK",
+        graph.as_bytes(),
+        b"BEGIN",
+        b"0",
+        b"0",
+        b"0",
+        b"0",
+    ];
+    session.conn.call(&none).map(drop)
+}
+
 /// A writer.
 pub(super) struct GraphWriter {
     graph: Graph,
@@ -96,8 +115,7 @@ impl GraphWriter {
         if let Some(aside) = &aside {
             erase(&mut session, aside)?;
             session.graph = aside.clone();
-            // The first query makes the graph.
-            session.write(b"RETURN 1", |_| Ok(()))?;
+            make(&mut session)?;
         }
         let work = match Work::new(session, aside.is_none()) {
             Ok(work) => work,
