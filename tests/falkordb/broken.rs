@@ -4,6 +4,7 @@
 
 use crate::proxy::{Fault, Proxy, Way};
 use crate::scene::{Scene, Target, said};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -61,11 +62,13 @@ fn undisturbed(target: Target) -> Undisturbed {
     }
 }
 
-/// The same command, until it has done its work: at most three times more.
-fn until_done(scene: &Scene, told: &str, content: &str) {
+/// The same command, by way of the same socket, until it has done its work: at most three
+/// times more.
+fn until_done(scene: &Scene, socket: &Path, told: &str, content: &str) {
     let mut last = String::new();
     for _ in 0..3 {
-        let out = scene.plainly().output().unwrap();
+        let out = scene.migrate(&scene.path("source.db"), socket).output();
+        let out = out.unwrap();
         last = said(&out);
         if out.status.success() {
             assert_eq!(
@@ -114,7 +117,8 @@ fn a_line_that_is_cut_stalled_or_truncated_anywhere_does_no_harm() {
             assert_eq!(content.as_ref(), Some(&calm.content), "{told}");
             scene.nothing_is_left(&told);
         } else {
-            until_done(&scene, &told, &calm.content);
+            // The line is whole again.
+            until_done(&scene, &socket, &told, &calm.content);
         }
     });
     let happened = happened.into_inner();
@@ -142,7 +146,7 @@ fn killed_at_any_instant_the_same_command_ends_the_same() {
             true => spared.lock().unwrap().push(told.clone()),
             false => drop(killed.fetch_add(1, Ordering::Relaxed)),
         }
-        until_done(&scene, &told, &calm.content);
+        until_done(&scene, &scene.server.socket(), &told, &calm.content);
     });
     assert!(killed.into_inner() >= 8, "{:?}", spared.lock().unwrap());
 }
@@ -163,7 +167,7 @@ fn a_server_that_is_killed_and_started_again_ends_the_same() {
         if !out.status.success() {
             println!("{told}: {}", said(&out).lines().last().unwrap_or_default());
         }
-        until_done(&scene, &told, &calm.content);
+        until_done(&scene, &scene.server.socket(), &told, &calm.content);
     });
 }
 
