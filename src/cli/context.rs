@@ -48,16 +48,18 @@ impl<'a> Context<'a> {
 
     /// The address with everything that is not said, made absolute.
     pub fn complete(&self, address: Address, side: Side, config: &Config) -> Result<Address> {
-        let look = self.out.words;
-        let mut ask = |address: &Address, setting: &Setting| -> Result<Secret> {
-            let label = setting.label;
-            config::ask_secret(&look.safe(&format!("{label} of {address}")))
-        };
+        let mut ask = |address: &Address, setting: &Setting| self.ask_secret(address, setting);
         let prompt: Option<config::Prompt> = match self.out.can_ask {
             true => Some(&mut ask),
             false => None,
         };
         Ok(config::fill(address, side, config, self.env(), prompt)?.absolute())
+    }
+
+    /// Asks a person at the terminal.
+    pub fn ask_secret(&self, address: &Address, setting: &Setting) -> Result<Secret> {
+        let question = format!("{} of {address}", setting.label);
+        config::ask_secret(&self.out.words.safe(&question))
     }
 
     /// The store that STORE means, or memorygraph's own.

@@ -1,11 +1,11 @@
 //! `memferry stores`: the kinds there are, and with `--found` the stores there are.
 
-use super::args::Stores;
+use super::args::{self, Stores, StoresCommand};
 use super::output::Mark;
 use super::table::Table;
 use super::{Code, Context};
 use crate::config::{self, Config, Side};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::report::Failure;
 use crate::report::words;
 use crate::store::{Address, Capabilities, Description, Ids, Labels, SettingKind, WriteMode};
@@ -80,6 +80,15 @@ pub struct FoundStore {
 
 /// Runs the command.
 pub async fn run(args: &Stores, context: &Context<'_>) -> Result<Code> {
+    match &args.command {
+        Some(StoresCommand::Save { name, store }) => return save(name, store, context).await,
+        Some(StoresCommand::Forget { name }) => {
+            config::forget_profile(&context.paths, name, context.env())?;
+            context.out.say(&format!("Forgot {name}"));
+            return Ok(Code::DONE);
+        }
+        None => {}
+    }
     if args.found {
         let all = found(context).await?;
         match args.json.json {
@@ -93,6 +102,33 @@ pub async fn run(args: &Stores, context: &Context<'_>) -> Result<Code> {
         true => context.out.json(&all)?,
         false => show_kinds(&all, context)?,
     }
+    Ok(Code::DONE)
+}
+
+/// Saves what answers: a profile with a slip in it would be found out only later.
+async fn save(name: &str, store: &str, context: &Context<'_>) -> Result<Code> {
+    let config = context.config()?;
+    let given = args::source(store, &config)?;
+    let mut address = context.complete(given.clone(), Side::From, &config)?;
+    let mut answer = registry::open(&address)?.describe().await;
+    if matches!(&answer, Err(error) if error.kind() == ErrorKind::Auth) && context.out.can_ask {
+        for setting in address.descriptor().settings.iter().filter(|s| s.secret) {
+            if address.get(setting.name).is_none() {
+                let secret = context.ask_secret(&address, setting)?;
+                address = address.set(setting.name, secret.expose())?;
+            }
+        }
+        answer = registry::open(&address)?.describe().await;
+    }
+    answer?;
+    let mut saved = given.absolute();
+    for setting in address.descriptor().settings.iter().filter(|s| s.secret) {
+        if let Some(secret) = address.get(setting.name) {
+            saved = saved.set(setting.name, secret)?;
+        }
+    }
+    let saved = config::save_profile(&context.paths, name, &saved, context.env())?;
+    context.out.say(&context.out.words.safe(&saved.words()));
     Ok(Code::DONE)
 }
 

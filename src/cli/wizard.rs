@@ -5,7 +5,7 @@ use super::resume::choose;
 use super::{Code, Context};
 use crate::config::process_env;
 use crate::engine::RunStatus;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::report::inert::Marks;
 use crate::tui::{self, msg::Running};
 use std::io::{IsTerminal as _, stdin, stdout};
@@ -47,13 +47,9 @@ fn wanted(args: &WizardArgs) -> tui::Wanted {
 pub async fn run(way: Way, args: &WizardArgs, context: &Context<'_>) -> Result<Code> {
     match way {
         Way::Plain => {
-            let marks = match args.ascii {
-                true => Marks::Ascii,
-                false => context.out.data.marks,
-            };
-            Ok(Code(
-                tui::plain::run(context.paths.clone(), context.home(), marks).await?,
-            ))
+            let marks = marks(args, context);
+            let left = tui::plain::run(context.paths.clone(), context.home(), marks).await?;
+            Ok(Code(left))
         }
         _ => show(wanted(args), context).await,
     }
@@ -72,7 +68,12 @@ pub async fn watch(args: &Follow, wizard: &WizardArgs, context: &Context<'_>) ->
     let run = choose(args.run.as_deref(), context, "watched", |run| {
         Ok(run.status()? == RunStatus::Active)
     })?;
-    follow(wizard, context, (run, Running::Watched)).await
+    follow(
+        &either(&args.look, wizard),
+        context,
+        (run, Running::Watched),
+    )
+    .await
 }
 
 /// `replay`.
@@ -80,7 +81,22 @@ pub async fn replay(args: &Follow, wizard: &WizardArgs, context: &Context<'_>) -
     let run = choose(args.run.as_deref(), context, "replayed", |run| {
         Ok(run.status()? != RunStatus::Active)
     })?;
-    follow(wizard, context, (run, Running::Replayed)).await
+    follow(
+        &either(&args.look, wizard),
+        context,
+        (run, Running::Replayed),
+    )
+    .await
+}
+
+/// What was said behind the command, or before it.
+fn either(behind: &WizardArgs, before: &WizardArgs) -> WizardArgs {
+    WizardArgs {
+        plain: behind.plain || before.plain,
+        theme: behind.theme.clone().or(before.theme.clone()),
+        ascii: behind.ascii || before.ascii,
+        no_mouse: behind.no_mouse || before.no_mouse,
+    }
 }
 
 async fn follow(
@@ -88,17 +104,25 @@ async fn follow(
     context: &Context<'_>,
     run: (crate::engine::RunFolder, Running),
 ) -> Result<Code> {
-    match way(wizard) {
-        Way::Screen => {
-            let wanted = tui::Wanted {
-                follow: Some(run),
-                ..wanted(wizard)
-            };
-            show(wanted, context).await
-        }
-        _ => Err(
-            Error::new(ErrorKind::Usage, "a run is watched at a terminal")
-                .remedy("Open one, or use `memferry report`."),
-        ),
+    if way(wizard) == Way::Screen {
+        let wanted = tui::Wanted {
+            follow: Some(run),
+            ..wanted(wizard)
+        };
+        return show(wanted, context).await;
+    }
+    // In plain lines, with or without a terminal: it asks nothing.
+    let (run, how) = run;
+    let code = tui::plain::watch(run, &context.home(), marks(wizard, context)).await?;
+    Ok(match how {
+        Running::Replayed => Code::DONE,
+        _ => Code(code),
+    })
+}
+
+fn marks(args: &WizardArgs, context: &Context<'_>) -> Marks {
+    match args.ascii {
+        true => Marks::Ascii,
+        false => context.out.data.marks,
     }
 }

@@ -2,13 +2,12 @@
 //! that names the file and the line, since a misspelt one would be passed over.
 
 use super::profile::{self, Profile};
-use super::{Env, Paths};
+use super::{Env, Keyring, Paths};
 use crate::engine::Verify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Address, Descriptor, registry};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -26,6 +25,8 @@ pub struct Config {
     pub keep_runs_days: Option<u32>,
     /// How many backups of each store are kept; `None`: all.
     pub keep_backups: Option<u32>,
+    /// Where secrets of saved stores are kept.
+    pub keyring: Keyring,
     /// Saved stores by name.
     pub profiles: BTreeMap<String, Profile>,
 }
@@ -38,6 +39,7 @@ impl Default for Config {
             stage_dir: None,
             keep_runs_days: None,
             keep_backups: None,
+            keyring: Keyring::Auto,
             profiles: BTreeMap::new(),
         }
     }
@@ -64,6 +66,7 @@ struct Defaults {
 struct Keep {
     runs_days: Option<Spanned<i64>>,
     backups: Option<Spanned<i64>>,
+    secrets: Option<Keyring>,
 }
 
 /// A mistake in the file: where, what, what to do.
@@ -112,6 +115,7 @@ impl Config {
         let mut config = Self {
             keep_runs_days: at_least_one(file.keep.runs_days).map_err(wrong)?,
             keep_backups: at_least_one(file.keep.backups).map_err(wrong)?,
+            keyring: file.keep.secrets.unwrap_or_default(),
             ..Self::default()
         };
         config.verify = file.defaults.verify.unwrap_or(config.verify);
@@ -162,56 +166,6 @@ fn at_least_one(number: Option<Spanned<i64>>) -> Result<Option<u32>, Mistake> {
             ),
         }),
     }
-}
-
-/// Adds a profile to the end of the configuration file, which is written anew in one
-/// step. Secrets of the address are left out.
-pub fn save_profile(paths: &Paths, name: &str, address: &Address, env: Env) -> Result<()> {
-    let path = &paths.config_file;
-    if !profile::is_name(name) {
-        return Err(profile::bad_name(name));
-    }
-    let before = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(cause) => return Err(Error::io("read", path, cause)),
-    };
-    let mut table = toml::Table::new();
-    table.insert("kind".into(), address.kind().into());
-    let absolute = address.clone().absolute();
-    for (setting, value) in absolute.public() {
-        table.insert(setting.into(), value.into());
-    }
-    let body = toml::to_string(&table)
-        .map_err(|e| Error::internal("cannot write the profile").because(e))?;
-    let gap = if before.is_empty() { "" } else { "\n" };
-    let end = if before.is_empty() || before.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    let after = format!("{before}{end}{gap}[profiles.{name}]\n{body}");
-    if Config::parse(&before, path, env, &registry::find)?
-        .profiles
-        .contains_key(name)
-    {
-        return Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("there is a profile called {name} already"),
-        )
-        .remedy(format!("Choose another name, or edit {}.", path.display())));
-    }
-    Config::parse(&after, path, env, &|kind| {
-        registry::find(kind).or((kind == address.kind()).then_some(address.descriptor()))
-    })?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    super::private_dir(folder)?;
-    let failed = |cause| Error::io("write", path, cause);
-    let mut beside = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    beside.write_all(after.as_bytes()).map_err(failed)?;
-    beside.as_file().sync_all().map_err(failed)?;
-    beside.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
 }
 
 #[cfg(test)]

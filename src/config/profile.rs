@@ -1,5 +1,5 @@
 //! A saved store: its kind and settings under a name. Where a secret is needed, it
-//! keeps only the name of the file or environment variable that holds it.
+//! keeps only where that is: a file, an environment variable, the keyring, or a person.
 
 use super::Env;
 use super::file::Mistake;
@@ -28,6 +28,17 @@ pub enum SecretRef {
     File(PathBuf),
     /// In an environment variable.
     Env(String),
+    /// In the keyring, under this name; a person is asked if it is not.
+    Keyring(String),
+    /// Nowhere: a person is asked each time.
+    Asked,
+}
+
+impl SecretRef {
+    /// Whether a person can be asked for it.
+    pub fn may_be_asked(&self) -> bool {
+        matches!(self, SecretRef::Keyring(_) | SecretRef::Asked)
+    }
 }
 
 /// Whether a profile can be called that: a word that no path or address looks like.
@@ -106,35 +117,43 @@ impl Profile {
         if let Some(setting) = secret(name) {
             let what = format!("{name} is secret and must not stand here");
             let remedy = format!(
-                "Use {0}_file or {0}_env: where the secret is.",
+                "Use {0}_file, {0}_env, {0}_keyring or {0}_ask: where the secret is.",
                 setting.name
             );
             return Err(mistake(key, &what, Some(&remedy)));
         }
-        let in_file = name.strip_suffix("_file").and_then(secret);
-        let in_env = name.strip_suffix("_env").and_then(secret);
-        let found = match (in_file, in_env) {
-            (Some(setting), _) => {
-                let path = PathBuf::from(super::expand_home(&text, env));
-                if !path.is_absolute() {
-                    let what = format!("{name} is not an absolute path");
-                    let remedy = Some("Write it from the root, or from ~/.");
-                    return Err(mistake(&value, &what, remedy));
+        let within = |ending: &str| name.strip_suffix(ending).and_then(secret);
+        let found = if let Some(setting) = within("_file") {
+            let path = PathBuf::from(super::expand_home(&text, env));
+            if !path.is_absolute() {
+                let what = format!("{name} is not an absolute path");
+                let remedy = Some("Write it from the root, or from ~/.");
+                return Err(mistake(&value, &what, remedy));
+            }
+            (setting.name, SecretRef::File(path))
+        } else if let Some(setting) = within("_env") {
+            (setting.name, SecretRef::Env(text))
+        } else if let Some(setting) = within("_keyring") {
+            (setting.name, SecretRef::Keyring(text))
+        } else if let Some(setting) = within("_ask") {
+            match text.as_str() {
+                "yes" => (setting.name, SecretRef::Asked),
+                "no" => return Ok(()),
+                _ => {
+                    let what = format!("{name} is neither true nor false");
+                    return Err(mistake(&value, &what, Some("Give true or false.")));
                 }
-                (setting.name, SecretRef::File(path))
             }
-            (None, Some(setting)) => (setting.name, SecretRef::Env(text)),
-            (None, None) => {
-                let setting = settings.iter().find(|s| s.name == name);
-                let text = match setting.map(|s| s.kind) {
-                    Some(SettingKind::Path) => super::expand_home(&text, env),
-                    _ => text,
-                };
-                let set = self.address.clone().set(name, &text);
-                self.address =
-                    set.map_err(|error| mistake(key, error.message(), error.what_to_do()))?;
-                return Ok(());
-            }
+        } else {
+            let setting = settings.iter().find(|s| s.name == name);
+            let text = match setting.map(|s| s.kind) {
+                Some(SettingKind::Path) => super::expand_home(&text, env),
+                _ => text,
+            };
+            let set = self.address.clone().set(name, &text);
+            self.address =
+                set.map_err(|error| mistake(key, error.message(), error.what_to_do()))?;
+            return Ok(());
         };
         if self.secrets.insert(found.0, found.1).is_some() {
             let what = format!("{} is said to be in two places", found.0);

@@ -1,10 +1,10 @@
 //! Secrets: where they come from, and a type that never prints one. They come, first
-//! wins, from the address itself, from the profile's `NAME_file` or `NAME_env`, from
-//! `MEMFERRY_FROM_NAME` or `MEMFERRY_TO_NAME` (or those with `_FILE`, naming a file),
-//! from the variables of the store's own program, and from a person at a terminal.
+//! wins, from the address itself, from where the profile says (a file, a variable, the
+//! keyring), from `MEMFERRY_FROM_NAME` or `MEMFERRY_TO_NAME` (or those with `_FILE`, naming
+//! a file), from the variables of the store's own program, and from a person.
 
 use super::profile::SecretRef;
-use super::{Config, Env};
+use super::{Config, Env, Keyring};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Address, Setting};
 use std::fmt;
@@ -78,58 +78,95 @@ impl Side {
 pub type Prompt<'a> = &'a mut dyn FnMut(&Address, &Setting) -> Result<Secret>;
 
 /// Fills the secrets of an address and everything else that is not set, and checks
-/// that nothing required is missing. A person is asked only for what is required.
+/// that nothing required is missing. A person is asked only for what is required, and for
+/// what a profile says is asked for or is in the keyring and is not there. This may wait for the
+/// keyring: not for a thread of the runtime, nor for one that draws.
 pub fn fill(
-    mut address: Address,
+    address: Address,
     side: Side,
     config: &Config,
     env: Env,
     prompt: Option<Prompt>,
 ) -> Result<Address> {
+    filled(address, side, config, env, Some(config.keyring), prompt)
+}
+
+/// The same, as far as it can be told at once: what only the keyring can tell is left
+/// out, and then nothing is checked.
+pub fn known(address: Address, side: Side, config: &Config, env: Env) -> Result<Address> {
+    filled(address, side, config, env, None, None)
+}
+
+fn filled(
+    mut address: Address,
+    side: Side,
+    config: &Config,
+    env: Env,
+    keyring: Option<Keyring>,
+    prompt: Option<Prompt>,
+) -> Result<Address> {
     let profile = config.profile_of(&address);
+    let place = |setting: &Setting| profile.and_then(|p| p.secrets.get(setting.name));
     let missing = |address: &Address, s: &Setting| s.secret && address.get(s.name).is_none();
     for setting in address.descriptor().settings {
         if !missing(&address, setting) {
             continue;
         }
         let variable = side.variable(setting.name);
-        let found = match profile.and_then(|p| p.secrets.get(setting.name)) {
+        let kept = match place(setting) {
             Some(SecretRef::File(path)) => Some(Secret::from_file(path)?),
             Some(SecretRef::Env(name)) => Some(Secret::new(env(name).ok_or_else(|| {
                 Error::new(ErrorKind::Auth, format!("{name} is not set"))
                     .remedy(format!("It shall hold {} of {address}.", setting.name))
             })?)),
-            None => match (env(&variable), env(&format!("{variable}_FILE"))) {
-                (Some(value), _) => Some(Secret::new(value)),
-                (None, Some(path)) => Some(Secret::from_file(Path::new(&path))?),
-                (None, None) => None,
-            },
+            Some(SecretRef::Keyring(name)) => keyring.and_then(|keyring| keyring.recall(name)),
+            Some(SecretRef::Asked) | None => None,
         };
-        if let Some(secret) = found {
+        let said = || match (env(&variable), env(&format!("{variable}_FILE"))) {
+            (Some(value), _) => Ok(Some(Secret::new(value))),
+            (None, Some(path)) => Secret::from_file(Path::new(&path)).map(Some),
+            (None, None) => Ok(None),
+        };
+        if let Some(secret) = kept.map_or_else(said, |secret| Ok(Some(secret)))? {
             address = address.set(setting.name, secret.expose())?;
         }
     }
+    // Those that are still to be told by a person.
+    let open = |address: &Address, setting: &Setting| {
+        let wanted = setting.required || place(setting).is_some_and(SecretRef::may_be_asked);
+        let from_env = setting.env.iter().any(|name| env(name).is_some());
+        missing(address, setting) && wanted && !from_env
+    };
+    let settings = address.descriptor().settings;
+    let in_keyring = |s: &Setting| matches!(place(s), Some(SecretRef::Keyring(_)));
+    if keyring.is_none() && settings.iter().any(|s| open(&address, s) && in_keyring(s)) {
+        return Ok(address);
+    }
     if let Some(ask) = prompt {
-        for setting in address.descriptor().settings {
-            let from_env = setting.env.iter().any(|name| env(name).is_some());
-            if missing(&address, setting) && setting.required && !from_env {
+        for setting in settings {
+            if open(&address, setting) {
                 let secret = ask(&address, setting)?;
                 address = address.set(setting.name, secret.expose())?;
             }
         }
     }
+    let needs = |address: &Address, setting: &Setting| {
+        Error::new(
+            ErrorKind::Auth,
+            format!("{address} needs its {}", setting.label_within()),
+        )
+        .remedy(format!(
+            "Set {variable}, or {variable}_FILE to a file that holds it.",
+            variable = side.variable(setting.name)
+        ))
+    };
+    if let Some(setting) = settings.iter().find(|s| open(&address, s)) {
+        return Err(needs(&address, setting));
+    }
     let named = address.clone();
     address.complete(env).map_err(|error| {
-        let settings = named.descriptor().settings;
         match settings.iter().find(|s| s.required && missing(&named, s)) {
-            Some(setting) => Error::new(
-                ErrorKind::Auth,
-                format!("{named} needs its {}", setting.label_within()),
-            )
-            .remedy(format!(
-                "Set {variable}, or {variable}_FILE to a file that holds it.",
-                variable = side.variable(setting.name)
-            )),
+            Some(setting) => needs(&named, setting),
             None => error,
         }
     })

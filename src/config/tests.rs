@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{SecretRef, Side, fill};
+use crate::config::{SecretRef, Side, fill, forget_profile, save_profile};
 use crate::store::{Capabilities, Setting, SettingKind, Shape};
 
 /// A store that exists only here, with a secret: what servers will look like.
@@ -224,15 +224,102 @@ fn a_secret_never_prints() {
 fn a_profile_is_added_without_touching_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let paths = Paths::find(Some(dir.path()), Some(dir.path())).unwrap();
-    let old = "# mine\n[keep]\nbackups = 3";
+    let old = "# mine\n[keep]\nbackups = 3\nsecrets = 'none'";
     std::fs::write(&paths.config_file, old).unwrap();
     let address = given().set("password", "hunter2").unwrap();
-    save_profile(&paths, "work", &address, &nothing).unwrap();
+    let saved = save_profile(&paths, "work", &address, &nothing).unwrap();
+    assert_eq!(saved.asked, ["password"]);
     let text = std::fs::read_to_string(&paths.config_file).unwrap();
     assert!(text.starts_with(old) && !text.contains("hunter2"), "{text}");
     let config = parse(&text).unwrap();
     assert_eq!(config.profiles["work"].address, given());
     assert_eq!(config.keep_backups, Some(3));
+    assert_eq!(
+        config.profiles["work"].secrets["password"],
+        SecretRef::Asked
+    );
     let bad = save_profile(&paths, "a b", &address, &nothing).unwrap_err();
     assert_eq!(bad.kind(), ErrorKind::Usage);
+}
+
+#[test]
+fn a_secret_that_is_asked_for_is_asked_for_each_time() {
+    let config =
+        parse("[profiles.p]\nkind = 'madeup'\nhost = 'db'\npassword_ask = true\n").unwrap();
+    let typed = |_: &Address, _: &Setting| Ok(crate::config::Secret::new("typed"));
+    for _ in 0..2 {
+        let filled = fill(given(), Side::To, &config, &nothing, Some(&mut { typed })).unwrap();
+        assert_eq!(filled.get("password"), Some("typed"));
+    }
+    let error = fill(given(), Side::To, &config, &nothing, None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Auth);
+    let no = parse("[profiles.p]\nkind = 'madeup'\nhost = 'db'\npassword_ask = false\n").unwrap();
+    assert!(no.profiles["p"].secrets.is_empty());
+    let wrong = said("[profiles.p]\nkind = 'madeup'\nhost = 'db'\npassword_ask = 'often'\n");
+    assert!(wrong.contains("config.toml:4"), "{wrong}");
+}
+
+/// With the kernel's keyring, which is there wherever Linux does not forbid it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_saved_secret_comes_from_the_keyring_until_it_is_forgotten() {
+    if std::fs::read_to_string("/proc/keys").is_err() {
+        eprintln!("this system forbids the kernel's keyrings: not tried");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::find(Some(dir.path()), Some(dir.path())).unwrap();
+    let keep = "[keep]\nsecrets = 'kernel'\n";
+    std::fs::write(&paths.config_file, keep).unwrap();
+    // A name of its own: the keyring is the user's, whatever the folder.
+    let host = format!("db-{}", std::process::id());
+    let place = Address::new(&SERVER).set("host", &host).unwrap();
+    let address = place.clone().set("password", "hunter2").unwrap();
+    let saved = save_profile(&paths, "work", &address, &nothing).unwrap();
+    assert_eq!(
+        saved.kept,
+        [("password".to_owned(), crate::config::Kept::Kernel)]
+    );
+    let text = std::fs::read_to_string(&paths.config_file).unwrap();
+    assert!(!text.contains("hunter2"), "{text}");
+    let config = parse(&text).unwrap();
+    let filled = |config: &Config| fill(place.clone(), Side::To, config, &nothing, None);
+    assert_eq!(filled(&config).unwrap().get("password"), Some("hunter2"));
+    // At once, it is known only that it need not be typed.
+    let known = crate::config::known(place.clone(), Side::To, &config, &nothing).unwrap();
+    assert_eq!(known.get("password"), None);
+    // A variable of the store's own program needs no keyring.
+    let env = |name: &str| (name == "MADEUP_PASSWORD").then(|| "hunter2".to_owned());
+    assert!(
+        save_profile(&paths, "again", &address, &env)
+            .unwrap()
+            .kept
+            .is_empty()
+    );
+
+    let SecretRef::Keyring(entry) = &config.profiles["work"].secrets["password"] else {
+        panic!("{text}");
+    };
+    crate::config::Keyring::Kernel.forget(entry);
+    assert_eq!(filled(&config).unwrap_err().kind(), ErrorKind::Auth);
+}
+
+#[test]
+fn a_profile_is_forgotten_and_the_rest_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::find(Some(dir.path()), Some(dir.path())).unwrap();
+    let rest = "# mine\n[keep]\nbackups = 3\n\n";
+    let other = "[profiles.other]\nkind = 'sqlite'\npath = '/b'\n";
+    let text = format!("{rest}[profiles.work]\nkind = 'sqlite'\npath = '/a'\n{other}");
+    std::fs::write(&paths.config_file, text).unwrap();
+    forget_profile(&paths, "work", &nothing).unwrap();
+    let text = std::fs::read_to_string(&paths.config_file).unwrap();
+    assert_eq!(text, format!("{rest}{other}"));
+    let gone = forget_profile(&paths, "work", &nothing).unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NotFound);
+    // Written in a way that is not taken apart.
+    let inline = "profiles = { work = { kind = 'sqlite', path = '/a' } }\n";
+    std::fs::write(&paths.config_file, inline).unwrap();
+    assert!(forget_profile(&paths, "work", &nothing).is_err());
+    assert_eq!(std::fs::read_to_string(&paths.config_file).unwrap(), inline);
 }

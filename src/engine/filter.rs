@@ -6,12 +6,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::memory::{self, Memory};
 use crate::model::time::Instant;
 use crate::model::{Node, Record};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A filter with its time resolved.
 #[derive(Clone, Debug)]
 pub struct Sieve {
     filter: Filter,
     since: Option<Instant>,
+    /// Counts the memories that pass.
+    passed: Option<Arc<AtomicU64>>,
 }
 
 impl Sieve {
@@ -36,7 +40,16 @@ impl Sieve {
         Ok(Self {
             filter: filter.clone(),
             since,
+            passed: None,
         })
+    }
+
+    /// One that also counts the memories that pass, unless everything does.
+    pub fn counting(self, passed: Arc<AtomicU64>) -> Self {
+        Self {
+            passed: Some(passed),
+            ..self
+        }
     }
 
     /// Whether everything passes.
@@ -50,7 +63,13 @@ impl Sieve {
         match record {
             _ if self.is_open() => true,
             Record::Relationship(_) => true,
-            Record::Node(node) => memory::is_memory(node) && self.passes_memory(node),
+            Record::Node(node) => {
+                let passes = memory::is_memory(node) && self.passes_memory(node);
+                if let (true, Some(passed)) = (passes, &self.passed) {
+                    passed.fetch_add(1, Ordering::Relaxed);
+                }
+                passes
+            }
         }
     }
 
@@ -97,6 +116,7 @@ impl Sieve {
         Self {
             filter: Filter::default(),
             since: None,
+            passed: None,
         }
     }
 }

@@ -298,7 +298,7 @@ async fn there(store: &Arc<dyn Store>) -> Result<Description> {
     }
 }
 
-fn scratch() -> Result<tempfile::TempDir> {
+pub(super) fn scratch() -> Result<tempfile::TempDir> {
     tempfile::Builder::new()
         .prefix("memferry-")
         .tempdir()
@@ -306,7 +306,11 @@ fn scratch() -> Result<tempfile::TempDir> {
 }
 
 /// Reads a store whole; from a copy if it is written to meanwhile.
-async fn read(store: &Arc<dyn Store>, census: Census, events: &Events) -> Result<Content> {
+pub(super) async fn read(
+    store: &Arc<dyn Store>,
+    census: Census,
+    events: &Events,
+) -> Result<Content> {
     let control = Control::anew();
     let told = (events, &control);
     let again = census.anew();

@@ -8,12 +8,12 @@ use super::decide::Decisions;
 use super::event::Phase;
 use super::export::{Export, open_stage, recount};
 use super::filter::Sieve;
-use super::home::make_folder;
+use super::home::{Home, make_folder};
 use super::import::Import;
 use super::journal::Journal;
 use super::ledger::LedgerSpool;
 use super::loss::Fit;
-use super::plan::{Filter, OnConflict};
+use super::plan::{Filter, OnConflict, Plan};
 use super::preflight::Preflight;
 use super::run::Run;
 use super::step::step;
@@ -190,7 +190,7 @@ impl Run {
             Some("last-run") => match &self.checkpoint.since {
                 Some(since) => since.parse().ok().map(Instant),
                 None => {
-                    let found = self.last_run()?;
+                    let found = last_run(&self.home, &self.plan)?;
                     self.checkpoint.since = found.map(|at| at.0.to_string());
                     found
                 }
@@ -198,33 +198,6 @@ impl Run {
             _ => None,
         };
         Sieve::new(&self.plan.filter, last_run)
-    }
-
-    /// The mark of the last finished run of the same source, target and filter: the time
-    /// of the newest memory it met, but never one later than its own start.
-    fn last_run(&self) -> Result<Option<Instant>> {
-        let filter = |filter: &Filter| Filter {
-            since: None,
-            ..filter.clone()
-        };
-        for run in self.home.runs()?.into_iter().rev() {
-            let Ok(Some(report)) = run.report() else {
-                continue;
-            };
-            let newest = report.review.as_ref().and_then(|r| r.newest.first());
-            let Some(newest) = newest.and_then(|n| n.updated_at) else {
-                continue;
-            };
-            if report.outcome == Outcome::Done
-                && report.plan.source == self.plan.source
-                && report.plan.target == self.plan.target
-                && filter(&report.plan.filter) == filter(&self.plan.filter)
-            {
-                let mark = newest.min(report.started_at);
-                return Ok(Some(Instant(i128::from(mark) * 1_000_000)));
-            }
-        }
-        Ok(None)
     }
 
     pub fn census(&self, sieve: &Sieve) -> Census {
@@ -512,6 +485,33 @@ impl Run {
         })
         .await
     }
+}
+
+/// The mark of the last finished run of the same source, target and filter: the time
+/// of the newest memory it met, but never one later than its own start.
+pub(super) fn last_run(home: &Home, plan: &Plan) -> Result<Option<Instant>> {
+    let filter = |filter: &Filter| Filter {
+        since: None,
+        ..filter.clone()
+    };
+    for run in home.runs()?.into_iter().rev() {
+        let Ok(Some(report)) = run.report() else {
+            continue;
+        };
+        let newest = report.review.as_ref().and_then(|r| r.newest.first());
+        let Some(newest) = newest.and_then(|n| n.updated_at) else {
+            continue;
+        };
+        if report.outcome == Outcome::Done
+            && report.plan.source == plan.source
+            && report.plan.target == plan.target
+            && filter(&report.plan.filter) == filter(&plan.filter)
+        {
+            let mark = newest.min(report.started_at);
+            return Ok(Some(Instant(i128::from(mark) * 1_000_000)));
+        }
+    }
+    Ok(None)
 }
 
 pub fn drifting(what: &str) -> Error {

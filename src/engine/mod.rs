@@ -1,6 +1,7 @@
 //! The run: from a [`Plan`] to a [`crate::report::Report`]. The engine owns it; front
 //! ends watch its [`RunState`] and send [`Command`]s.
 
+mod ahead;
 mod backup;
 mod census;
 mod checkpoint;
@@ -41,6 +42,7 @@ mod unfinished;
 mod verify;
 mod work;
 
+pub use ahead::ahead;
 pub use backup::{BackupInfo, backup, backup_watched};
 pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
@@ -52,6 +54,7 @@ pub use look::{
 pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,
 };
+pub use preflight::{can_be_made_alone, check_alone};
 pub use rate::Rate;
 pub use review::{Conflict, Review, Sample, Tally};
 pub use run::{Options, Stores, resume, rollback, start};

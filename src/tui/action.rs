@@ -110,9 +110,10 @@ actions! {
 
     Next "next" Migration "Next" "Go on to the next step"
     Test "test" Migration "Test" "See whether the store answers"
-    SaveProfile "save-profile" Migration "Save as profile" "Keep this store under a name, without its secrets"
+    SaveProfile "save-profile" Migration "Save as profile" "Keep this store under a name, its secrets in the keyring"
     Complete "complete" Migration "Complete" "Complete the path"
     Advanced "advanced" Migration "Advanced" "Show or hide what is seldom changed"
+    RecheckOne "recheck-one" Migration "Check this" "Make the check under the cursor again, alone"
     Recheck "recheck" Migration "Check again" "Make all checks again"
     Details "details" Migration "Which" "Show the records a check or a loss is about"
     AcceptLoss "accept-loss" Migration "Accept loss" "Accept a loss by typing its name"

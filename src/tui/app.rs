@@ -7,12 +7,12 @@ mod input;
 use super::action::Action;
 use super::dialog::{Dialog, Then};
 use super::keymap::Keymap;
-use super::msg::{Effect, Msg, Running, Usage};
+use super::msg::{Effect, Msg, Running, Seat, Usage};
 use super::pen::{Left, Look};
 use super::prefs::Prefs;
 use super::screens::{self, Screen, backups, diff, help, home, options, pick, preflight};
 use super::screens::{report, review, run, runs, settings};
-use crate::config::{Config, Paths, Side};
+use crate::config::{Config, Paths};
 use crate::engine::{Command, Home, RunState};
 use crate::report::Report;
 use jiff::tz::TimeZone;
@@ -127,8 +127,8 @@ impl App {
             screen: Screen::Home,
             before: Vec::new(),
             home: home::State::default(),
-            source: pick::Pick::new(Side::From),
-            target: pick::Pick::new(Side::To),
+            source: pick::Pick::new(Seat::Source),
+            target: pick::Pick::new(Seat::Target),
             options: options::State::new(&setup.config),
             preflight: preflight::State::default(),
             review: review::State::default(),
@@ -162,7 +162,8 @@ impl App {
         self.home.is_looking() && self.screen == Screen::Home
             || self.source.is_asking()
             || self.target.is_asking()
-            || self.options.is_asking()
+            || self.options.is_asking() && self.screen == Screen::Options
+            || self.preflight.is_asking()
             || self.diff.is_asking()
             || self.toast.is_some()
             || self.leaving
@@ -213,6 +214,15 @@ impl App {
 
     /// Takes in what happened.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let before = self.screen;
+        let mut effects = self.take(msg);
+        if before == Screen::Options && self.screen != before && options::leave(self) {
+            effects.push(Effect::DropForecast);
+        }
+        effects
+    }
+
+    fn take(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Terminal(event) => self.event(event),
             Msg::Tick => {
@@ -236,9 +246,9 @@ impl App {
                 home::described(self, i, description);
                 Vec::new()
             }
-            Msg::Probed(side, seq, probed) => pick::probed(self, side, seq, probed),
-            Msg::Inspected(side, seq, inspection) => {
-                pick::inspected(self, side, seq, inspection);
+            Msg::Probed(seat, seq, probed) => pick::probed(self, seat, seq, probed),
+            Msg::Inspected(seat, seq, inspection) => {
+                pick::inspected(self, seat, seq, inspection);
                 Vec::new()
             }
             Msg::Completed(seq, text) => {
@@ -249,6 +259,11 @@ impl App {
                 options::foreseen(self, seq, found);
                 Vec::new()
             }
+            Msg::Counting(seq, counted) => {
+                options::counting(self, seq, counted);
+                Vec::new()
+            }
+            Msg::Rechecked(seq, check) => preflight::rechecked(self, seq, check),
             Msg::Started(started) => run::started(self, started),
             Msg::State(state) => run::state(self, state),
             Msg::Ended(ended) => run::ended(self, ended),
@@ -289,8 +304,8 @@ impl App {
     pub fn actions(&self) -> Vec<Action> {
         let mut all = match self.screen {
             Screen::Home => home::actions(self),
-            Screen::Source => pick::actions(self, Side::From),
-            Screen::Target => pick::actions(self, Side::To),
+            Screen::Source => pick::actions(self, Seat::Source),
+            Screen::Target => pick::actions(self, Seat::Target),
             Screen::Options => options::actions(self),
             Screen::Preflight => preflight::actions(self),
             Screen::Review => review::actions(self),
@@ -340,8 +355,8 @@ impl App {
         }
         match self.screen {
             Screen::Home => home::act(self, action),
-            Screen::Source => pick::act(self, Side::From, action),
-            Screen::Target => pick::act(self, Side::To, action),
+            Screen::Source => pick::act(self, Seat::Source, action),
+            Screen::Target => pick::act(self, Seat::Target, action),
             Screen::Options => options::act(self, action),
             Screen::Preflight => preflight::act(self, action),
             Screen::Review => review::act(self, action),
@@ -368,7 +383,10 @@ impl App {
         }
         self.dialog = Some(Dialog::choose(
             "A run is going on",
-            "It can go to a safe point and be resumed later with `memferry resume`, or it can take back what it wrote.",
+            format!(
+                "It can go to a safe point and be resumed later with `{}`, or it can take back what it wrote.",
+                self.setup.home.command(&["resume"])
+            ),
             &[
                 ("Stay", Then::Nothing),
                 ("Leave: stop at a safe point, resume later", Then::Leave),

@@ -87,8 +87,9 @@ fn now() -> i64 {
 pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
     let setup = setup(paths.clone(), home.clone(), &wanted)?;
     let (to, mut messages) = mpsc::channel::<Msg>(256);
+    let resume = home.command(&["resume"]);
     let (worker, mut newest) = Worker::new(to, paths.clone(), home);
-    terminal::guard(paths.state_dir.join("wizard.log"));
+    terminal::guard(paths.state_dir.join("wizard.log"), resume);
     let mut screen = terminal::Screen::take(setup.prefs.mouse)?;
     let mut keys = listen();
     let mut app = App::new(setup);

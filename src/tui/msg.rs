@@ -5,7 +5,7 @@ use crate::config::{Found, Side};
 use crate::engine::{
     BackupInfo, Command, Inspection, Plan, Review, RunFolder, RunState, RunStatus,
 };
-use crate::report::{Failure, Report, Verification};
+use crate::report::{Check, Failure, Report, Verification};
 use crate::store::{Address, Description};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,11 +22,15 @@ pub enum Msg {
     /// What one of them is.
     Described(usize, Result<Description, Failure>),
     /// A store answered, or not.
-    Probed(Side, u64, Result<Box<Probed>, Failure>),
+    Probed(Seat, u64, Result<Box<Probed>, Failure>),
     /// What is in it, by reading it.
-    Inspected(Side, u64, Box<Inspection>),
+    Inspected(Seat, u64, Box<Inspection>),
     /// How a path goes on.
     Completed(u64, String),
+    /// How far the count of that question is.
+    Counting(u64, Counted),
+    /// A check was made again alone.
+    Rechecked(u64, Result<Box<Check>, Failure>),
     /// What the run would do under each policy.
     Forecast(u64, Result<Box<Foreseen>, Failure>),
     /// A run was started, with its name.
@@ -64,6 +68,29 @@ pub enum Running {
     Watched,
     /// It is over and shown again.
     Replayed,
+}
+
+/// What a store is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// Memories come from it.
+    Source,
+    /// They go there.
+    Target,
+    /// The first of two that are compared.
+    First,
+    /// The second.
+    Second,
+}
+
+impl Seat {
+    /// Which variables tell its secrets.
+    pub fn side(self) -> Side {
+        match self {
+            Seat::Source | Seat::First => Side::From,
+            Seat::Target | Seat::Second => Side::To,
+        }
+    }
 }
 
 /// A store that may be on this machine.
@@ -129,7 +156,18 @@ pub struct Probed {
     pub inspection: Option<Box<Inspection>>,
 }
 
-/// What a run would do, by trying.
+/// How far a count of what a run would do is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Records read, of both stores.
+    pub read: u64,
+    /// All of them, once known.
+    pub total: Option<u64>,
+    /// Memories that passed the filter so far; `None` without a filter.
+    pub selected: Option<u64>,
+}
+
+/// What a run would do, by reading both stores.
 #[derive(Clone, Debug, Default)]
 pub struct Foreseen {
     /// Under the policy `newest`, from which the others follow.
@@ -177,8 +215,8 @@ pub enum Effect {
     ListBackups,
     /// See whether a store answers; the sample store is written first.
     Probe {
-        /// Which end it is for.
-        side: Side,
+        /// What it is chosen for.
+        seat: Seat,
         /// Number of the question.
         seq: u64,
         /// Where it is.
@@ -192,6 +230,17 @@ pub enum Effect {
     Forecast {
         /// Number of the question.
         seq: u64,
+        /// What would be done.
+        plan: Box<Plan>,
+        /// Source and target, with secrets.
+        stores: (Address, Address),
+    },
+    /// Make one check again.
+    CheckAlone {
+        /// Number of the question.
+        seq: u64,
+        /// Its name.
+        name: String,
         /// What would be done.
         plan: Box<Plan>,
         /// Source and target, with secrets.

@@ -4,16 +4,20 @@
 
 mod ask;
 mod follow;
+mod telling;
+mod watch;
 
+pub use watch::watch;
+
+use super::msg::Seat;
+use super::screens::options;
 use super::screens::pick::form_of;
 use super::widgets::form::{Field, Takes};
 use crate::config::{self, Config, Paths, Side, process_env};
-use crate::engine::{
-    self, Ask, Home, OnConflict, Options, Plan, RunFolder, RunStatus, Stores, Verify,
-};
+use crate::engine::{self, Ask, Home, Options, Plan, RunFolder, RunStatus, Stores};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert::Marks;
-use crate::report::{Outcome, text, words};
+use crate::report::{Outcome, Report, Verification, text, words};
 use crate::store::{Address, Description, Descriptor, registry};
 use ask::Asker;
 use std::path::Path;
@@ -52,6 +56,13 @@ pub async fn run(paths: Paths, home: Home, marks: Marks) -> Result<Code> {
         Err(error) if ask::is_over(&error) => Ok(plain.code),
         Err(error) => Err(error),
     }
+}
+
+/// What was answered of how memories are written.
+struct Chosen {
+    plan: Plan,
+    /// Whether the source is read from a copy.
+    copy: bool,
 }
 
 struct Plain {
@@ -121,16 +132,16 @@ impl Plain {
     async fn migrate(&mut self) -> Result<()> {
         let mut source: Option<Address> = None;
         let mut target: Option<Address> = None;
-        let mut plan: Option<Plan> = None;
+        let mut plan: Option<Chosen> = None;
         loop {
             match (&source, &target, &plan) {
-                (None, ..) => match self.store(Side::From, None).await? {
+                (None, ..) => match self.store(Seat::Source, None).await? {
                     Some(found) => source = Some(found),
                     None => return Ok(()),
                 },
                 (Some(from), None, _) => {
                     let from = from.clone();
-                    match self.store(Side::To, Some(&from)).await? {
+                    match self.store(Seat::Target, Some(&from)).await? {
                         Some(found) => target = Some(found),
                         None => source = None,
                     }
@@ -147,8 +158,9 @@ impl Plain {
                         source: registry::open(from)?,
                         target: registry::open(to)?,
                     };
-                    let chosen = chosen.clone();
-                    let handle = engine::start(chosen, stores, self.run_options()).await?;
+                    let mut options = self.run_options();
+                    options.source_copy = chosen.copy;
+                    let handle = engine::start(chosen.plan.clone(), stores, options).await?;
                     return self.follow(handle).await;
                 }
             }
@@ -176,10 +188,10 @@ impl Plain {
         Ok(filled.absolute())
     }
 
-    async fn store(&mut self, side: Side, other: Option<&Address>) -> Result<Option<Address>> {
-        let fits = |d: &Descriptor| match side {
-            Side::From => d.source,
-            Side::To => d.target,
+    async fn store(&mut self, seat: Seat, other: Option<&Address>) -> Result<Option<Address>> {
+        let fits = |d: &Descriptor| match seat {
+            Seat::Target => d.target,
+            _ => d.source,
         };
         let mut names = Vec::new();
         let mut known: Vec<Option<Address>> = Vec::new();
@@ -200,7 +212,7 @@ impl Plain {
             }
         }
         let sample = self.paths.state_dir.join("sample").join("sample.db");
-        if side == Side::From {
+        if seat != Seat::Target {
             names.push("The built-in sample store, to try memferry with".to_owned());
             known.push(Address::parse(&sample.display().to_string()).ok());
         }
@@ -211,12 +223,14 @@ impl Plain {
                 .iter()
                 .map(|d| format!("Another: {}, {}", d.title, d.summary)),
         );
-        let question = match side {
-            Side::From => "Where do memories come from?",
-            Side::To => "Where do they go?",
+        let question = match seat {
+            Seat::Source => "Where do memories come from?",
+            Seat::Target => "Where do they go?",
+            Seat::First => "Compare which store?",
+            Seat::Second => "With which other?",
         };
         loop {
-            let default = if side == Side::From { 0 } else { first_kind };
+            let default = if seat == Seat::Target { first_kind } else { 0 };
             let Some(at) = self.ask.choose(question, &names, default).await? else {
                 return Ok(None);
             };
@@ -229,12 +243,12 @@ impl Plain {
                     address
                 }
                 None => match kinds.get(at - first_kind) {
-                    Some(kind) => self.form(kind, side, other).await?,
+                    Some(kind) => self.form(kind, seat, other).await?,
                     None => None,
                 },
             };
             let Some(address) = address else { continue };
-            match self.answers(address, side).await {
+            match self.answers(address, seat).await {
                 Ok(address) => return Ok(Some(address)),
                 Err(error) => self.fail(&error),
             }
@@ -245,7 +259,7 @@ impl Plain {
     async fn form(
         &mut self,
         kind: &'static Descriptor,
-        side: Side,
+        seat: Seat,
         other: Option<&Address>,
     ) -> Result<Option<Address>> {
         let form = form_of(kind, None);
@@ -256,8 +270,8 @@ impl Plain {
                 // It is asked for where nothing is shown of it, and only if it is needed.
                 continue;
             }
-            let proposal = match (side, &field.takes) {
-                (Side::To, Takes::Path) => super::screens::pick::proposal(kind, other),
+            let proposal = match (seat, &field.takes) {
+                (Seat::Target, Takes::Path) => super::screens::pick::proposal(kind, other),
                 _ => None,
             };
             loop {
@@ -305,17 +319,17 @@ impl Plain {
     }
 
     /// Asks the store, and says what it answers.
-    async fn answers(&mut self, address: Address, side: Side) -> Result<Address> {
-        let address = self.filled(address, side)?;
+    async fn answers(&mut self, address: Address, seat: Seat) -> Result<Address> {
+        let address = self.filled(address, seat.side())?;
         let description: Description = registry::open(&address)?.describe().await?;
-        match (description.exists, side) {
-            (false, Side::From) => {
+        match (description.exists, seat) {
+            (false, Seat::Source | Seat::First | Seat::Second) => {
                 return Err(
                     Error::new(ErrorKind::NotFound, format!("{address} is not there"))
                         .remedy("Correct where it is, or choose another store."),
                 );
             }
-            (false, Side::To) => self.ask.say(&format!("{address} will be made.")),
+            (false, Seat::Target) => self.ask.say(&format!("{address} will be made.")),
             (true, _) => {
                 let counts = description.counts.map(|c| words::counts(&c));
                 let counts = counts.unwrap_or_else(|| "not counted".to_owned());
@@ -326,53 +340,65 @@ impl Plain {
         Ok(address)
     }
 
-    async fn options(&mut self, mut plan: Plan) -> Result<Option<Plan>> {
-        plan.write.backup = self.config.backup;
-        plan.write.verify = self.config.verify;
-        plan.write.stage_dir = self.config.stage_dir.clone();
-        let policies = [
-            "The target's stays (skip)",
-            "The source's replaces it (overwrite)",
-            "The newer one stays (newest)",
-            "The run is refused (fail)",
-        ]
-        .map(str::to_owned);
-        let question = "A record that the target has with other content:";
-        let Some(at) = self.ask.choose(question, &policies, 0).await? else {
-            return Ok(None);
-        };
-        plan.write.on_conflict = [
-            OnConflict::Skip,
-            OnConflict::Overwrite,
-            OnConflict::Newest,
-            OnConflict::Fail,
-        ][at.min(3)];
-        let levels = [
-            "Every field of every record",
-            "A sample of 1,000 of each kind",
-            "Nothing",
-        ];
-        let at = self
-            .ask
-            .choose(
-                "What is read back and compared?",
-                &levels.map(str::to_owned),
-                0,
-            )
-            .await?;
-        plan.write.verify = match at {
-            None => return Ok(None),
-            Some(1) => Verify::Sample(1_000),
-            Some(2) => Verify::None,
-            Some(_) => Verify::Full,
-        };
-        let question = "Only these memory types, with commas between them; nothing for all:";
-        let Some(types) = self.ask.text(question, None).await? else {
-            return Ok(None);
-        };
-        let parts = types.split(',').map(str::trim).filter(|t| !t.is_empty());
-        plan.filter.types = parts.map(str::to_owned).collect();
-        Ok(Some(plan))
+    /// The options, of which each keeps what is in brackets until it is changed.
+    async fn options(&mut self, plan: Plan) -> Result<Option<Chosen>> {
+        let mut form = options::form(&self.config);
+        let mut answers = vec!["Go on with these".to_owned()];
+        loop {
+            answers.truncate(1);
+            let sample = form.get("verify") == "sample";
+            let fields: Vec<usize> = (0..form.fields.len())
+                .filter(|i| form.fields[*i].name != "sample" || sample)
+                .collect();
+            for i in &fields {
+                let field = &form.fields[*i];
+                let value = match field.value() {
+                    "" => "not set",
+                    value => value,
+                };
+                answers.push(format!("{}: {value}", field.label));
+            }
+            let question = "Which memories, and how are they written?";
+            let Some(at) = self.ask.choose(question, &answers, 0).await? else {
+                return Ok(None);
+            };
+            let Some(i) = at.checked_sub(1).and_then(|at| fields.get(at)) else {
+                match options::read(&mut form, plan.clone()) {
+                    Ok(plan) => {
+                        let copy = form.get("copy") == "a copy";
+                        return Ok(Some(Chosen { plan, copy }));
+                    }
+                    Err(error) => self.fail(&error),
+                }
+                continue;
+            };
+            let field = form.fields[*i].clone();
+            if let Some(value) = self.option(&field).await? {
+                form.fields[*i].text.set(&value);
+                if let Err(error) = options::read(&mut form, plan.clone()) {
+                    self.fail(&error);
+                }
+            }
+        }
+    }
+
+    /// One option; what is typed replaces what it was, and `-` empties it.
+    async fn option(&mut self, field: &Field) -> Result<Option<String>> {
+        let question = format!("{}: {}", field.label, field.help);
+        if let Takes::Choice(words) = &field.takes {
+            let now = words.iter().position(|w| w == field.value()).unwrap_or(0);
+            let at = self.ask.choose(&question, words, now).await?;
+            return Ok(at.and_then(|at| words.get(at).cloned()));
+        }
+        let before = field.value();
+        let question = format!("{question} Type - to empty it.");
+        let shown = (!before.is_empty()).then_some(before);
+        let typed = self.ask.text(&question, shown).await?;
+        Ok(typed.map(|typed| match typed.as_str() {
+            "" => before.to_owned(),
+            "-" => String::new(),
+            _ => typed,
+        }))
     }
 
     async fn resume(&mut self, run: &RunFolder) -> Result<()> {
@@ -434,18 +460,51 @@ impl Plain {
             ..text::Look::default()
         };
         self.ask.page(&text::render(&report, &look));
-        if super::screens::runs::can_roll_back(&report) {
-            let words = ["Nothing".to_owned(), "Take it back".to_owned()];
-            if self
-                .ask
-                .choose("What shall be done with it?", &words, 0)
-                .await?
-                == Some(1)
-            {
-                return self.roll_back(run).await;
+        self.with_report(run, &report).await
+    }
+
+    /// What can be done with a report, as often as is wanted.
+    async fn with_report(&mut self, run: &RunFolder, report: &Report) -> Result<()> {
+        loop {
+            let mut words = vec!["Nothing".to_owned(), "Save it as a file".to_owned()];
+            if super::screens::runs::can_roll_back(report) {
+                words.push("See whether the target still holds what it left".to_owned());
+                words.push("Take it back".to_owned());
+            }
+            let question = "What shall be done with it?";
+            match self.ask.choose(question, &words, 0).await? {
+                Some(1) => {
+                    let question = "To which new file? Its ending tells the format: .json, .md, .html or .txt.";
+                    let Some(path) = self.ask.text(question, None).await? else {
+                        continue;
+                    };
+                    let path = config::expand_home(&path, &process_env);
+                    match super::screens::report::save_as(report, path.as_ref()) {
+                        Ok(()) => self.ask.say(&format!("Saved {path}.")),
+                        Err(error) => self.fail(&error),
+                    }
+                }
+                Some(2) => {
+                    let target = self.filled(run.plan()?.target.address(&|_| None)?, Side::To)?;
+                    let names = (format!("what run {} left", run.name), target.to_string());
+                    let found = engine::verify_run(run, registry::open(&target)?).await?;
+                    self.verification(&found, &names);
+                }
+                Some(3) => return self.roll_back(run).await,
+                _ => return Ok(()),
             }
         }
-        Ok(())
+    }
+
+    fn verification(&mut self, found: &Verification, names: &(String, String)) {
+        let look = text::Look {
+            marks: self.ask.marks,
+            columns: 78,
+            verbose: true,
+            ..text::Look::default()
+        };
+        let page = text::verification(found, &names.0, &names.1, &look);
+        self.ask.page(&page);
     }
 
     fn backups(&mut self) -> Result<()> {
@@ -473,34 +532,19 @@ impl Plain {
     }
 
     async fn compare(&mut self) -> Result<()> {
-        let mut stores = Vec::new();
-        for (question, side) in [
-            ("The one store:", Side::From),
-            ("The other store:", Side::To),
-        ] {
-            let Some(word) = self.ask.text(question, None).await? else {
-                return Ok(());
-            };
-            let address = super::screens::diff::address(&word, side, &self.config)?;
-            stores.push(address);
+        let mut stores: Vec<Address> = Vec::new();
+        for seat in [Seat::First, Seat::Second] {
+            match self.store(seat, None).await? {
+                Some(address) => stores.push(address),
+                None => return Ok(()),
+            }
         }
         let (Some(b), Some(a)) = (stores.pop(), stores.pop()) else {
             return Ok(());
         };
         let names = (a.to_string(), b.to_string());
-        let verification = engine::compare(registry::open(&a)?, registry::open(&b)?).await?;
-        let look = text::Look {
-            marks: self.ask.marks,
-            columns: 78,
-            verbose: true,
-            ..text::Look::default()
-        };
-        self.ask.page(&text::verification(
-            &verification,
-            &names.0,
-            &names.1,
-            &look,
-        ));
+        let found = engine::compare(registry::open(&a)?, registry::open(&b)?).await?;
+        self.verification(&found, &names);
         Ok(())
     }
 

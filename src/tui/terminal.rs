@@ -11,6 +11,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::io::{self, Stdout, Write as _};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     mouse: bool,
+    /// What is on it, with the cursor.
+    shown: Option<(Buffer, Option<(u16, u16)>)>,
 }
 
 fn failed(cause: io::Error) -> Error {
@@ -55,8 +58,8 @@ fn take(mouse: bool) -> io::Result<()> {
 }
 
 /// From now on a panic gives the terminal back, keeps what happened in a file and says
-/// where that is.
-pub fn guard(log: PathBuf) {
+/// where that is, and the command that goes on with a run.
+pub fn guard(log: PathBuf, resume: String) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if !TAKEN.load(Ordering::SeqCst) {
@@ -70,7 +73,7 @@ pub fn guard(log: PathBuf) {
             Ok(()) => eprintln!("What happened is in {}", log.display()),
             Err(_) => eprintln!("{panic}"),
         }
-        eprintln!("A run that was going on can be resumed: memferry resume");
+        eprintln!("A run that was going on can be resumed: {resume}");
         std::process::exit(2);
     }));
 }
@@ -91,18 +94,40 @@ impl Screen {
     pub fn take(mouse: bool) -> Result<Self> {
         take(mouse).inspect_err(|_| give_back()).map_err(failed)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(failed)?;
-        Ok(Self { terminal, mouse })
+        Ok(Self {
+            terminal,
+            mouse,
+            shown: None,
+        })
     }
 
-    /// Draws a frame.
+    /// Draws a frame, unless it would show what is on the screen already: then not a byte
+    /// is written.
     pub fn draw(&mut self, app: &super::app::App) -> Result<()> {
+        let size = self.terminal.size().map_err(failed)?;
+        let mut next = Buffer::empty(Rect::new(0, 0, size.width, size.height));
+        let cursor = app.draw(&mut next);
+        if matches!(&self.shown, Some((shown, at)) if *shown == next && *at == cursor) {
+            return Ok(());
+        }
+        let mut resized = false;
         let drawn = self.terminal.draw(|frame| {
-            let cursor = app.draw(frame.buffer_mut());
+            resized = frame.area() != next.area;
+            // It may have got another size just now.
+            let cursor = match resized {
+                true => app.draw(frame.buffer_mut()),
+                false => {
+                    frame.buffer_mut().clone_from(&next);
+                    cursor
+                }
+            };
             if let Some((x, y)) = cursor {
                 frame.set_cursor_position((x, y));
             }
         });
-        drawn.map(|_| ()).map_err(failed)
+        drawn.map_err(failed)?;
+        self.shown = (!resized).then_some((next, cursor));
+        Ok(())
     }
 
     /// Draws everything anew the next time.
@@ -111,6 +136,7 @@ impl Screen {
         // answer among the keys.
         let size = self.terminal.size().map_err(failed)?;
         let area = Rect::new(0, 0, size.width, size.height);
+        self.shown = None;
         self.terminal.resize(area).map_err(failed)
     }
 

@@ -2,6 +2,7 @@
 //! bounded, and of a run only the newest state is kept, so that a slow terminal holds
 //! nothing up.
 
+mod ahead;
 mod looking;
 mod running;
 
@@ -14,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// Frames a second at most, as milliseconds between two.
-pub const FRAME: std::time::Duration = std::time::Duration::from_millis(33);
+/// Least time between two frames: at most thirty a second.
+pub const FRAME: std::time::Duration = std::time::Duration::from_micros(33_334);
 
 /// The newest state of the run that is looked at.
 pub type Newest = watch::Receiver<Option<Arc<RunState>>>;
@@ -43,8 +44,8 @@ struct Now {
     task: Option<JoinHandle<()>>,
     /// Whether its folder is to go once it ended: it wrote nothing, and nobody wants it.
     withdrawn: Option<Arc<std::sync::atomic::AtomicBool>>,
-    /// The dry run that counts ahead.
-    forecast: Option<mpsc::Sender<Command>>,
+    /// What counts ahead.
+    forecast: Option<JoinHandle<()>>,
     /// The run that is followed.
     following: Option<JoinHandle<()>>,
     /// How fast a replay goes.
@@ -107,20 +108,23 @@ impl Worker {
                 self.spawn(blocking(move || Msg::Backups(worker.list_backups())));
             }
             Effect::Probe {
-                side,
+                seat,
                 seq,
                 address,
                 sample,
             } => {
-                tokio::spawn(worker.probe(side, seq, address, sample));
+                tokio::spawn(worker.probe(seat, seq, address, sample));
             }
             Effect::Complete(seq, text) => self.spawn(blocking(move || {
                 Msg::Completed(seq, looking::completion(&text))
             })),
-            Effect::Forecast { seq, plan, stores } => {
-                self.drop_forecast();
-                tokio::spawn(worker.forecast(seq, *plan, stores));
-            }
+            Effect::Forecast { seq, plan, stores } => self.count_ahead(seq, *plan, stores),
+            Effect::CheckAlone {
+                seq,
+                name,
+                plan,
+                stores,
+            } => self.spawn(async move { worker.check_alone(seq, name, *plan, stores).await }),
             Effect::DropForecast => self.drop_forecast(),
             Effect::Start {
                 plan,
@@ -163,8 +167,7 @@ impl Worker {
             Effect::SaveProfile(name, address) => self.spawn(blocking(move || {
                 let env = &crate::config::process_env;
                 let saved = crate::config::save_profile(&worker.inner.paths, &name, &address, env);
-                let words = format!("Saved as {name}; use it by that name anywhere");
-                Msg::Done(saved.map(|()| words).map_err(|e| Failure::from(&e)))
+                Msg::Done(saved.map(|s| s.words()).map_err(|e| Failure::from(&e)))
             })),
             Effect::SavePrefs(prefs) => {
                 tokio::task::spawn_blocking(move || {

@@ -23,6 +23,8 @@ const COMMANDS: &[&str] = &[
     "import",
     "inspect",
     "stores",
+    "stores save",
+    "stores forget",
     "doctor",
     "backup",
     "backups",

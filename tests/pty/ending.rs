@@ -1,5 +1,6 @@
 //! Runs that are paused, stopped, killed and gone on with; and how the program ends.
 
+use crate::steps::to_options;
 use crate::term::{ENTER, ESC, Term};
 use crate::{Sandbox, memories};
 use rustix::process::Signal;
@@ -7,14 +8,7 @@ use std::time::{Duration, Instant};
 
 /// To a run that writes slowly, in the midst of its import.
 fn to_slow_run(term: &mut Term) {
-    term.see("memory.db")
-        .key(ENTER)
-        .see("come from?")
-        .see("relationships");
-    term.key(ENTER)
-        .see("it will be made")
-        .key(ENTER)
-        .see("Which memories");
+    to_options(term);
     // Advanced, down to the limit.
     term.key("\x01").see("Limit");
     for _ in 0..10 {
@@ -143,15 +137,8 @@ fn keys_are_answered_at_once_while_a_run_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.big("home/.memorygraph/memory.db", 60_000);
     let mut term = sandbox.wizard();
-    term.see("memory.db")
-        .key(ENTER)
-        .see("come from?")
-        .see("relationships");
-    term.key(ENTER)
-        .see("it will be made")
-        .key(ENTER)
-        .see("Which memories")
-        .key(ENTER);
+    to_options(&mut term);
+    term.key(ENTER);
     // Source and stage are read here.
     let mut slowest = Duration::ZERO;
     for _ in 0..10 {
@@ -236,4 +223,58 @@ fn a_panic_gives_the_terminal_back_and_says_where_the_log_is() {
     let log = sandbox.at("home/.local/state/memferry/wizard.log");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn nothing_is_drawn_when_nothing_changed() {
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let mut term = sandbox.wizard();
+    term.see("Migrate").see("60");
+    settled(&mut term);
+    let (bytes, frames) = (term.raw().len(), term.frames());
+    assert!(frames > 0);
+    // Time goes by, a key is pressed that means nothing here, and one that moves nowhere.
+    std::thread::sleep(Duration::from_millis(1_500));
+    term.key("Z").key("\x1b[H").key("\x1b[H");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!((term.raw().len(), term.frames()), (bytes, frames));
+    // What does change something is drawn.
+    term.key(",").see("Theme");
+    assert!(term.frames() > frames);
+    term.key("\x03");
+    term.end();
+}
+
+/// Waits until nothing more comes.
+fn settled(term: &mut Term) {
+    let begun = Instant::now();
+    let mut last = (term.raw().len(), Instant::now());
+    while last.1.elapsed() < Duration::from_millis(700) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never rests");
+        std::thread::sleep(Duration::from_millis(20));
+        if term.raw().len() != last.0 {
+            last = (term.raw().len(), Instant::now());
+        }
+    }
+}
+
+#[test]
+fn no_more_than_thirty_frames_a_second_are_drawn() {
+    let (_sandbox, mut term) = slow();
+    let (begun, frames) = (Instant::now(), term.frames());
+    // Far more changes than that, while the run itself goes on.
+    while begun.elapsed() < Duration::from_secs(3) {
+        term.send("f");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let drawn = term.frames() - frames;
+    let most = (begun.elapsed().as_secs_f64() * 30.0).ceil() as usize + 1;
+    assert!(drawn > 10, "{drawn} frames");
+    assert!(drawn <= most, "{drawn} frames, {most} at most");
+    term.key("\x03")
+        .see("A run is going on")
+        .key("\x1b[B")
+        .key(ENTER);
+    term.end();
 }

@@ -1,50 +1,9 @@
 //! Migrations from the first key to the report.
 
+use crate::steps::{agree, to_options, to_review, to_target, type_path};
 use crate::term::{DOWN, ENTER, ESC, LEFT, RIGHT, TAB, Term, UP};
 use crate::{Sandbox, memories};
 use std::path::Path;
-
-/// From the first screen to the target's form, with the source that the cursor is on.
-pub fn to_target(term: &mut Term) {
-    term.see("Migrate")
-        .key("m")
-        .see("Where do memories come from?")
-        .see("relationships");
-    term.key(ENTER).see("Where do they go?");
-}
-
-/// Puts this path into the form of the target's first kind.
-fn type_path(term: &mut Term, path: &Path) {
-    term.key(TAB).see("Path of").key("\x15").gone("moved");
-    term.send(&path.display().to_string());
-    term.until("the end of the path", |s| {
-        s.contains(path.file_name().unwrap().to_str().unwrap())
-    });
-}
-
-/// Acknowledges every warning.
-pub fn agree(term: &mut Term) {
-    let ready = |s: &str| s.contains("Nothing is in the way");
-    term.until("the checks", |s| s.contains("agree to") || ready(s));
-    for _ in 0..20 {
-        if ready(&term.screen()) {
-            break;
-        }
-        // The cursor stands on the first that is open, and goes on to the next.
-        let before = term.screen();
-        term.key(" ").until("an answer", |s| s != before);
-    }
-    term.see("Nothing is in the way");
-}
-
-/// From the options to the review.
-pub fn to_review(term: &mut Term) {
-    term.key(ENTER)
-        .see("Which memories")
-        .key(ENTER)
-        .see("Nothing is in the way");
-    term.key(ENTER).see("will be added");
-}
 
 #[test]
 fn the_sample_is_moved_within_twelve_keys() {
@@ -73,11 +32,7 @@ fn a_store_where_memorygraph_keeps_it_is_found_and_moved() {
     let sandbox = Sandbox::new();
     let source = sandbox.default_store();
     let mut term = sandbox.wizard();
-    term.see("~/.memory").see("60").key(ENTER);
-    term.see("come from?")
-        .see("relationships")
-        .key(ENTER)
-        .see("it will be made");
+    term.see("~/.memory").see("60");
     to_review(&mut term);
     term.key(ENTER).see("Moved and verified").key("q");
     assert_eq!(term.end().0, 0);
@@ -98,15 +53,8 @@ fn a_store_written_by_memorygraph_is_moved_whole() {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::copy(Path::new(&stores).join("plain-1500.db"), &path).unwrap();
     let mut term = sandbox.wizard();
-    term.see("memory.db")
-        .key(ENTER)
-        .see("come from?")
-        .see("relationships");
-    term.key(ENTER)
-        .see("it will be made")
-        .key(ENTER)
-        .see("Which memories")
-        .key(ENTER);
+    to_options(&mut term);
+    term.key(ENTER);
     agree(&mut term);
     term.key(ENTER)
         .see("will be added")
@@ -342,4 +290,47 @@ fn what_is_no_store_is_said_where_it_is_typed() {
     term.lacks("Where do they go?");
     term.key(UP).key(LEFT).key("\x03");
     assert_eq!(term.end().0, 0);
+}
+
+#[test]
+fn what_was_in_the_way_is_mended_and_that_check_alone_made_again() {
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let mut term = sandbox.wizard();
+    to_target(&mut term);
+    // What another program left there would corrupt a new file.
+    let left = sandbox.at("work/new.db-journal");
+    std::fs::write(&left, "left").unwrap();
+    type_path(&mut term, &sandbox.at("work/new.db"));
+    term.key(ENTER).see("Which memories").key(ENTER);
+    term.see("Nothing was written").see("new.db-journal");
+    // Alone, it fails as before; once that is gone, the run goes on by itself.
+    term.key("o")
+        .see("Nothing was written")
+        .see("new.db-journal");
+    std::fs::remove_file(left).unwrap();
+    term.key("o").see("Nothing is in the way");
+    term.key(ENTER).see("will be added").key(ENTER);
+    term.see("Moved and verified").key("q");
+    assert_eq!(term.end().0, 0);
+    assert_eq!(memories(&sandbox.at("work/new.db")), 60);
+}
+
+#[test]
+fn what_a_filter_selects_is_counted_as_it_is_typed() {
+    let sandbox = Sandbox::new();
+    sandbox.big("home/.memorygraph/memory.db", 20_000);
+    let mut term = sandbox.wizard();
+    to_target(&mut term);
+    term.key(ENTER)
+        .see("Which memories")
+        .see("20,060 memories and 94 relationships: 20,154 new");
+    for _ in 0..4 {
+        term.key(TAB);
+    }
+    term.see("Only these memory types").send("solution");
+    term.see("8 memories").see("selected: ");
+    term.send(",nothing-of-that-type").see("selected: ");
+    term.key("\x15").see("20,154 new").key("\x03");
+    term.end();
 }

@@ -1,5 +1,6 @@
 //! What is kept of a migration that was prepared: a profile, a plan, the command line.
 
+use crate::steps::to_review;
 use crate::term::{ENTER, ESC};
 use crate::{Sandbox, memories};
 use base64::Engine as _;
@@ -38,9 +39,7 @@ fn the_plan_and_the_command_do_the_same() {
     let sandbox = Sandbox::new();
     sandbox.default_store();
     let mut term = sandbox.wizard();
-    crate::flow::to_target(&mut term);
-    term.see("it will be made");
-    crate::flow::to_review(&mut term);
+    to_review(&mut term);
     term.key("y")
         .see("Copied")
         .key("w")

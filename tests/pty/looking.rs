@@ -1,20 +1,9 @@
 //! Reports, replays, comparisons, settings, the mouse.
 
 use crate::Sandbox;
+use crate::steps::moved;
 use crate::term::{DOWN, ENTER, ESC, RIGHT, TAB};
-
-/// A run, made by the command line.
-fn moved(sandbox: &Sandbox) {
-    sandbox.default_store();
-    let (code, said) = sandbox.run(&[
-        "migrate",
-        "--from",
-        "../home/.memorygraph/memory.db",
-        "--to",
-        "moved.db",
-    ]);
-    assert_eq!(code, Some(0), "{said}");
-}
+use std::io::{BufRead as _, BufReader};
 
 fn change(sandbox: &Sandbox, sql: &str) {
     let db = rusqlite::Connection::open(sandbox.at("work/moved.db")).unwrap();
@@ -90,32 +79,30 @@ fn a_finished_run_is_replayed() {
     assert_eq!(term.end().0, 0);
 }
 
-#[test]
-fn a_run_of_another_process_is_watched() {
-    let sandbox = Sandbox::new();
+/// A slow run of a process of its own, once it is at work.
+fn run_elsewhere(sandbox: &Sandbox) -> std::process::Child {
     sandbox.big("home/.memorygraph/memory.db", 12_000);
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_memferry"))
-        .args([
-            "migrate",
-            "--from",
-            "../home/.memorygraph/memory.db",
-            "--to",
-            "moved.db",
-        ])
-        .args(["--rate", "3000"])
-        .current_dir(sandbox.at("work"))
-        .env_clear()
-        .envs(sandbox.env())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let child = sandbox.spawn(&[
+        "migrate",
+        "--from",
+        "../home/.memorygraph/memory.db",
+        "--to",
+        "moved.db",
+        "--rate",
+        "3000",
+    ]);
     let begun = std::time::Instant::now();
     while !sandbox.run(&["runs"]).1.contains("active") {
         assert!(begun.elapsed().as_secs() < 30);
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+    child
+}
+
+#[test]
+fn a_run_of_another_process_is_watched() {
+    let sandbox = Sandbox::new();
+    let mut child = run_elsewhere(&sandbox);
     let mut term = sandbox.open(&["watch"], &[], 100, 30);
     term.see("Watching run")
         .see("another process runs it")
@@ -123,6 +110,65 @@ fn a_run_of_another_process_is_watched() {
     term.key("q");
     term.end();
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_run_is_watched_and_replayed_in_lines_without_a_terminal() {
+    let sandbox = Sandbox::new();
+    let mut child = run_elsewhere(&sandbox);
+    let (code, said) = sandbox.run(&["watch"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(child.wait().unwrap().success());
+    let (code, again) = sandbox.run(&["replay"]);
+    assert_eq!(code, Some(0), "{again}");
+    for told in [&said, &again] {
+        for line in [
+            "Good: Access to the source.",
+            "Export begins.",
+            "Import is done, 12,154 records.",
+            "Moved and verified: ",
+            "The report: memferry report ",
+        ] {
+            // Each change once.
+            assert_eq!(told.matches(line).count(), 1, "{line}: {told}");
+        }
+        assert!(!told.contains('\x1b'), "{told}");
+    }
+    // The same in a terminal that asks for it.
+    for (args, env) in [
+        (&["replay", "--plain"][..], &[][..]),
+        (&["replay"], &[("TERM", "dumb")]),
+    ] {
+        let mut term = sandbox.open(args, env, 80, 60);
+        term.see("Import is done, 12,154 records.")
+            .see("The report:");
+        assert_eq!(term.end().0, 0);
+    }
+}
+
+#[test]
+fn a_run_that_was_broken_off_is_said_to_be_in_lines() {
+    let sandbox = Sandbox::new();
+    let mut child = run_elsewhere(&sandbox);
+    let state = sandbox.at("home/.local/state/memferry");
+    let state = state.display().to_string();
+    let mut watched = sandbox.spawn(&["watch", "--state-dir", &state]);
+    let mut lines = BufReader::new(watched.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert_eq!(first, "Preflight begins.");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said: Vec<String> = lines.map(Result::unwrap).collect();
+    let said = said.join("\n");
+    assert_eq!(watched.wait().unwrap().code(), Some(4), "{said}");
+    // What is to be typed finds the same state.
+    let line = said.lines().find(|l| l.contains("has stopped")).unwrap();
+    let command = line.split("memferry ").nth(1).unwrap();
+    assert!(command.ends_with(&format!("--state-dir {state}")), "{line}");
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let (code, said) = sandbox.run(&words);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(crate::memories(&sandbox.at("work/moved.db")), 12_060);
 }
 
 #[test]
@@ -134,12 +180,25 @@ fn two_stores_are_compared() {
         "DELETE FROM relationships WHERE id = (SELECT id FROM relationships LIMIT 1);",
     );
     let mut term = sandbox.wizard();
+    // The first from what is on this machine, the second in the form of its kind.
     term.see("Last reports")
         .key("d")
-        .see("Do two stores hold the same");
-    term.send("~/.memorygraph/memory.db")
-        .key(TAB)
-        .send("moved.db")
+        .see("Compare which store?")
+        .see("60 memories")
+        .key(ENTER)
+        .see("With which other?");
+    term.until("a kind", |s| s.contains("SQLite  "));
+    while !term.screen().contains("▸ SQLite  ") {
+        let before = term.screen();
+        term.key(DOWN).until("the next", |s| s != before);
+    }
+    term.key(TAB).see("Path of").send("moved.db");
+    // Back to the first, and on again: nothing that was chosen is lost.
+    term.key(ESC)
+        .key(ESC)
+        .see("Compare which store?")
+        .key(ENTER)
+        .see("With which other?")
         .see("moved.db");
     term.key(ENTER)
         .see("Different: 1 record is only in the source");

@@ -9,13 +9,16 @@ mod falkordb;
 mod flow;
 mod keeping;
 mod looking;
-mod pictures;
 mod plain;
 mod servers;
+mod steps;
+#[path = "../support/term.rs"]
 mod term;
 
 use std::path::{Path, PathBuf};
 use term::Term;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_memferry");
 
 /// A home of its own for the program.
 struct Sandbox {
@@ -51,18 +54,32 @@ impl Sandbox {
 
     /// The program on its own, to its end.
     pub fn run(&self, args: &[&str]) -> (Option<i32>, String) {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_memferry"))
+        said(self.spawn(args).wait_with_output().unwrap())
+    }
+
+    /// The same, with variables.
+    pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
+        let mut child = self.command(args);
+        let output = child.envs(env.iter().copied()).output().unwrap();
+        said(output)
+    }
+
+    /// The program on its own, without a terminal.
+    pub fn spawn(&self, args: &[&str]) -> std::process::Child {
+        self.command(args).spawn().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(PROGRAM);
+        command
             .args(args)
             .current_dir(self.at("work"))
             .env_clear()
             .envs(self.env())
-            .output()
-            .unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (
-            output.status.code(),
-            String::from_utf8_lossy(&text).into_owned(),
-        )
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        command
     }
 
     pub fn env(&self) -> Vec<(String, String)> {
@@ -88,7 +105,7 @@ impl Sandbox {
     pub fn open(&self, args: &[&str], env: &[(&str, &str)], columns: u16, rows: u16) -> Term {
         let mut all = self.env();
         all.extend(env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
-        Term::open(args, &all, &self.at("work"), columns, rows)
+        Term::open(PROGRAM, args, &all, &self.at("work"), columns, rows)
     }
 
     /// A store with so many memories, written as memorygraph writes it.
@@ -115,6 +132,12 @@ impl Sandbox {
         drop(insert);
         path
     }
+}
+
+fn said(output: std::process::Output) -> (Option<i32>, String) {
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    (output.status.code(), text)
 }
 
 /// Number of memories in a store.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 fn with_input(sandbox: &Sandbox, args: &[&str], input: &str) -> (Option<i32>, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_memferry"))
+    let mut child = Command::new(crate::PROGRAM)
         .args(args)
         .current_dir(sandbox.at("work"))
         .env_clear()
@@ -44,13 +44,16 @@ fn from_end_to_end_in_a_terminal() {
         .see("memory-moved.db")
         .send("\r")
         .see("will be made");
-    term.see("with other content")
-        .send("\r")
-        .see("read back")
-        .send("\r");
-    term.see("memory types")
-        .send("\r")
-        .see("Good: Access to the source")
+    // One filter is set, seen, and emptied again.
+    term.see("Go on with these")
+        .send("6\r")
+        .see("Only these memory types");
+    term.send("fix\r")
+        .see("Only types: fix")
+        .send("6\r")
+        .see("[fix]:");
+    term.send("-\r").see("Only types: not set").send("\r");
+    term.see("Good: Access to the source")
         .see("Begin to write?");
     term.send("\r")
         .see("Import is done")
@@ -77,7 +80,7 @@ fn a_dumb_terminal_and_a_screen_reader_get_it_by_themselves() {
 fn without_a_terminal_it_reads_its_answers() {
     let sandbox = Sandbox::new();
     sandbox.default_store();
-    let answers = "1\n\n\n\n\n\n\n\nb\n";
+    let answers = "1\n\n\n\n\n\nb\n";
     let (code, said) = with_input(&sandbox, &["--plain"], answers);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("Moved and verified"), "{said}");
@@ -96,10 +99,10 @@ fn it_overwrites_only_what_was_named() {
     db.execute_batch("UPDATE nodes SET properties = json_set(properties, '$.title', 'Ours') WHERE id = (SELECT id FROM nodes LIMIT 1);").unwrap();
     drop(db);
     let before = std::fs::read(&target).unwrap();
-    // Migrate, the first store, the first kind, its path, overwrite, full, all types;
+    // Migrate, the first store, the first kind, its path, conflicts: overwrite, go on;
     // then every warning, and a wrong name.
     let path = target.display();
-    let begin = format!("1\n\n1\n{path}\n2\n\n\n");
+    let begin = format!("1\n\n1\n{path}\n2\n2\n1\n");
     let (_, said) = with_input(
         &sandbox,
         &["--plain"],
@@ -115,4 +118,32 @@ fn an_input_that_ends_leaves() {
     let sandbox = Sandbox::new();
     let (code, said) = with_input(&sandbox, &["--plain"], "1\n");
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_report_is_saved_verified_and_taken_back_and_stores_compared() {
+    let sandbox = Sandbox::new();
+    crate::steps::moved(&sandbox);
+    let file = sandbox.at("work/report.md");
+    // Look at past runs, the first; save, verify again, take back by name.
+    let answers = format!("2\n\n2\n{}\n3\n4\nmoved.db\nb\n", file.display());
+    let (code, said) = with_input(&sandbox, &["--plain"], &answers);
+    // The code of the last run, which was taken back.
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        std::fs::read_to_string(file)
+            .unwrap()
+            .contains("Moved and verified")
+    );
+    for words in ["Saved ", "Identical", "Rolled back"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!sandbox.at("work/moved.db").exists());
+    // Compare the first store that was found with the sample.
+    let (code, said) = with_input(&sandbox, &["--plain"], "4\n1\n2\nb\n");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("Compare which store?") && said.contains("Identical"),
+        "{said}"
+    );
 }

@@ -3,10 +3,9 @@
 
 use crate::states::source_screen;
 use crate::support::{Wizard, shown_at};
-use memferry::config::Side;
 use memferry::error::Result;
 use memferry::store::{Address, Capabilities, Descriptor, Setting, SettingKind, Shape, Store};
-use memferry::tui::msg::Effect;
+use memferry::tui::msg::{Effect, Seat};
 use memferry::tui::screens::pick;
 use std::sync::Arc;
 
@@ -76,7 +75,7 @@ fn never(_: Address) -> Result<Arc<dyn Store>> {
 fn form() -> Wizard {
     let mut wizard = Wizard::new();
     source_screen(&mut wizard);
-    pick::choose_kind(&mut wizard.app, Side::From, &MADE_UP);
+    pick::choose_kind(&mut wizard.app, Seat::Source, &MADE_UP);
     wizard.asked.clear();
     wizard
 }

@@ -4,10 +4,9 @@
 use crate::SIZES;
 use crate::data::*;
 use crate::support::{Wizard, shown_at};
-use memferry::config::Side;
 use memferry::engine::{Event, RunStatus};
 use memferry::report::{Difference, Outcome, Verdict};
-use memferry::tui::msg::{Msg, PlaceState, Running};
+use memferry::tui::msg::{Msg, PlaceState, Running, Seat};
 
 fn texts() -> Vec<String> {
     vec![
@@ -60,7 +59,7 @@ fn it_is_inert_on_every_screen() {
         inert(&w, "runs");
         w.keys("\x1bm");
         let seq = crate::states::last_probe(&w);
-        w.tell(Msg::Probed(Side::From, seq, Err(failure(t, t))));
+        w.tell(Msg::Probed(Seat::Source, seq, Err(failure(t, t))));
         inert(&w, "a failure");
 
         let mut w = Wizard::new();

@@ -4,11 +4,10 @@ use crate::State;
 use crate::data::*;
 use crate::support::Wizard;
 use crossterm::event::Event as Terminal;
-use memferry::config::Side;
 use memferry::engine::{Event, Phase};
 use memferry::report::{Outcome, Verdict};
 use memferry::store::Description;
-use memferry::tui::msg::{Effect, Foreseen, Msg, Running};
+use memferry::tui::msg::{Counted, Effect, Foreseen, Msg, Running, Seat};
 
 pub const ALL: &[State] = &[
     ("home-fresh", |w| w.tell(Msg::Found(Ok(Vec::new())))),
@@ -23,11 +22,24 @@ pub const ALL: &[State] = &[
         source_screen(w);
         let seq = last_probe(w);
         let refused = failure("the password was refused", "Correct it, or the user.");
-        w.tell(Msg::Probed(Side::From, seq, Err(refused)));
+        w.tell(Msg::Probed(Seat::Source, seq, Err(refused)));
     }),
     ("target-new", target_new),
     ("target-not-empty", target_full),
     ("options", options),
+    ("options-counting", |w| {
+        options(w);
+        w.keys("\t\t\t\tsolution");
+        w.app.now += 1_000;
+        w.tell(Msg::Tick);
+        let counted = Counted {
+            read: 340_000,
+            total: Some(2_000_000),
+            selected: Some(1_204),
+        };
+        let seq = last_count(w);
+        w.tell(Msg::Counting(seq, counted));
+    }),
     ("options-advanced", |w| {
         options(w);
         w.control('a');
@@ -76,28 +88,10 @@ pub const ALL: &[State] = &[
         warnings(w);
         w.keys("\n  a");
     }),
-    ("preflight-fails", |w| {
-        preflight(w);
-        let mut all = checks();
-        all.push(check(
-            "Room",
-            Verdict::Fail,
-            "needs 1.9 GB, 1.1 GB free",
-            "Free 800 MB on /data, or choose another folder for the stage.",
-        ));
-        let mut events = checked(all);
-        let told = failure("room: needs 1.9 GB, 1.1 GB free", "Free 800 MB.");
-        events.push((100, Event::Failed { failure: told }));
-        let summary = "Refused, nothing was written: room".to_owned();
-        events.push((
-            110,
-            Event::Finished {
-                outcome: Outcome::Refused,
-                summary,
-            },
-        ));
-        w.tell(Msg::State(state(&events)));
-        w.keys("\n");
+    ("preflight-fails", no_room),
+    ("preflight-again", |w| {
+        no_room(w);
+        w.keys("o");
     }),
     ("review-new", |w| review_of(w, false)),
     ("review-overwrites", |w| review_of(w, true)),
@@ -171,8 +165,19 @@ pub const ALL: &[State] = &[
         w.keys("b");
         w.tell(Msg::Backups(Vec::new()));
     }),
-    ("diff", |w| w.keys("d")),
-    ("diff-mistake", |w| w.keys("d/home/ada/one.db\tnonsense\n")),
+    ("diff", |w| diff_first(w)),
+    ("diff-second", |w| {
+        diff_first(w);
+        w.keys("\n");
+    }),
+    ("diff-reading", |w| {
+        diff_first(w);
+        w.keys("\n");
+        let seq = last_probe(w);
+        let found = probed(target(), description(212, 340));
+        w.tell(Msg::Probed(Seat::Second, seq, Ok(found)));
+        w.keys("\n");
+    }),
     ("settings", |w| w.keys(",")),
     ("help", |w| {
         home(w);
@@ -180,6 +185,14 @@ pub const ALL: &[State] = &[
     }),
     ("palette", |w| w.keys(":run")),
 ];
+
+fn diff_first(w: &mut Wizard) {
+    home(w);
+    w.keys("d");
+    let seq = last_probe(w);
+    let found = probed(source(), description(4_812, 9_377));
+    w.tell(Msg::Probed(Seat::First, seq, Ok(found)));
+}
 
 pub fn home(w: &mut Wizard) {
     w.tell(Msg::Found(Ok(places())));
@@ -200,7 +213,7 @@ pub fn source_screen(w: &mut Wizard) {
     w.keys("m");
     let seq = last_probe(w);
     w.tell(Msg::Probed(
-        Side::From,
+        Seat::Source,
         seq,
         Ok(probed(source(), description(4_812, 9_377))),
     ));
@@ -212,7 +225,7 @@ fn target_new(w: &mut Wizard) {
     let seq = last_probe(w);
     let address = memferry::store::Address::parse("/home/ada/memory-moved.db").unwrap();
     w.tell(Msg::Probed(
-        Side::To,
+        Seat::Target,
         seq,
         Ok(probed(address, Description::default())),
     ));
@@ -224,7 +237,7 @@ fn target_full(w: &mut Wizard) {
     w.keys("↑↑↑↑");
     let seq = last_probe(w);
     w.tell(Msg::Probed(
-        Side::To,
+        Seat::Target,
         seq,
         Ok(probed(target(), description(212, 340))),
     ));
@@ -233,23 +246,51 @@ fn target_full(w: &mut Wizard) {
 pub fn options(w: &mut Wizard) {
     target_full(w);
     w.keys("\n");
-    let seq = w.asked.iter().rev().find_map(|effect| match effect {
-        Effect::Forecast { seq, .. } => Some(*seq),
-        _ => None,
-    });
+    let seq = last_count(w);
     let mut review = review(true);
     review.kept.nodes = 5;
     let found = Foreseen { review, ms: 240 };
-    w.tell(Msg::Forecast(
-        seq.expect("counted ahead"),
-        Ok(Box::new(found)),
-    ));
+    w.tell(Msg::Forecast(seq, Ok(Box::new(found))));
 }
 
-fn preflight(w: &mut Wizard) {
+/// The number of the last count.
+pub fn last_count(w: &Wizard) -> u64 {
+    let asked = w.asked.iter().rev().find_map(|effect| match effect {
+        Effect::Forecast { seq, .. } => Some(*seq),
+        _ => None,
+    });
+    asked.expect("it is counted ahead")
+}
+
+pub fn preflight(w: &mut Wizard) {
     options(w);
     w.keys("\n");
     w.tell(Msg::Started(Ok((RUN.into(), Running::Prepared))));
+}
+
+/// A check that stops the run.
+pub fn no_room(w: &mut Wizard) {
+    preflight(w);
+    let mut all = checks();
+    all.push(check(
+        "Room",
+        Verdict::Fail,
+        "needs 1.9 GB, 1.1 GB free",
+        "Free 800 MB on /data, or choose another folder for the stage.",
+    ));
+    let mut events = checked(all);
+    let told = failure("room: needs 1.9 GB, 1.1 GB free", "Free 800 MB.");
+    events.push((100, Event::Failed { failure: told }));
+    let summary = "Refused, nothing was written: room".to_owned();
+    events.push((
+        110,
+        Event::Finished {
+            outcome: Outcome::Refused,
+            summary,
+        },
+    ));
+    w.tell(Msg::State(state(&events)));
+    w.keys("\n");
 }
 
 fn waiting(w: &mut Wizard, overwrites: bool, lossy: bool, quiet: bool) {

@@ -65,7 +65,7 @@ pub struct Files {
 
 /// How the wizard looks.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "The wizard, which opens without a command")]
+#[command(next_help_heading = "The wizard")]
 pub struct WizardArgs {
     /// Ask and answer in plain lines, for screen readers and simple terminals
     #[arg(long)]
@@ -193,6 +193,9 @@ pub struct RunPlan {
 pub struct Follow {
     /// Name of the run or the start of it; without it, the latest that fits
     pub run: Option<String>,
+    /// How it is shown.
+    #[command(flatten)]
+    pub look: WizardArgs,
 }
 
 /// `resume`.
@@ -374,13 +377,34 @@ pub struct Inspect {
 
 /// `stores`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Stores {
+    /// Without it, the kinds are listed.
+    #[command(subcommand)]
+    pub command: Option<StoresCommand>,
     /// The stores on this machine: usual places, environment variables, saved profiles
     #[arg(long)]
     pub found: bool,
     /// As JSON.
     #[command(flatten)]
     pub json: Json,
+}
+
+/// `stores` with a word.
+#[derive(Subcommand, Debug)]
+pub enum StoresCommand {
+    /// Save a store as a profile, once it answered; its secrets go to the keyring
+    Save {
+        /// Name of the profile: letters, digits, - and _
+        name: String,
+        /// Which store
+        store: String,
+    },
+    /// Forget a profile, and its secrets in the keyring
+    Forget {
+        /// Name of the profile
+        name: String,
+    },
 }
 
 /// `backup`.

@@ -3,7 +3,7 @@
 use super::{pass, warn};
 use crate::report::Check;
 
-const NAME: &str = "clock";
+pub const NAME: &str = "clock";
 const TITLE: &str = "Clock";
 
 /// 2026-01-01, before which no memferry existed, in milliseconds.

@@ -14,7 +14,9 @@ mod target_writable;
 
 use super::Plan;
 use super::events::Events;
-use crate::error::Error;
+use super::home::Home;
+use super::run::Stores;
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::{Check, Verdict};
 use crate::store::{Description, Prepared, Store};
 use std::future::Future;
@@ -58,6 +60,89 @@ impl Preflight<'_> {
         good &= told(events, async { target_lock::check(self) }).await;
         good &= told(events, async { room::check(self).await }).await;
         good & told(events, async { clock::check() }).await
+    }
+}
+
+/// Whether a check of that name can be made again alone: it looks at the stores and the
+/// machine, and not at what was staged.
+pub fn can_be_made_alone(name: &str) -> bool {
+    let all = [
+        source_answers::NAME,
+        target_answers::NAME,
+        same_store::NAME,
+        source_layout::NAME,
+        source_in_use::NAME,
+        target_writable::NAME,
+        target_empty::NAME,
+        target_lock::NAME,
+        room::NAME,
+        clock::NAME,
+    ];
+    all.contains(&name)
+}
+
+/// Makes one check of a plan again, and nothing else: no run is begun. Those it builds
+/// upon are looked at first, and if one of them fails, it is what comes back.
+///
+/// # Errors
+///
+/// `Usage` if there is no such check, or it cannot be made alone.
+pub async fn check_alone(plan: &Plan, stores: &Stores, home: &Home, name: &str) -> Result<Check> {
+    if !can_be_made_alone(name) {
+        return Err(
+            Error::new(ErrorKind::Usage, format!("{name} cannot be made alone"))
+                .remedy("Make all checks again."),
+        );
+    }
+    let stage_dir = match &plan.write.stage_dir {
+        Some(dir) => dir.clone(),
+        None => home.dir().to_owned(),
+    };
+    let mut preflight = Preflight {
+        plan,
+        source: &stores.source,
+        target: &stores.target,
+        stage_dir: &stage_dir,
+        source_found: Description::default(),
+        target_found: Description::default(),
+        prepared: None,
+        refused: None,
+    };
+    let begun = Instant::now();
+    let mut check = preflight.alone(name).await;
+    check.ms = begun.elapsed().as_millis() as u64;
+    Ok(check)
+}
+
+impl Preflight<'_> {
+    async fn alone(&mut self, name: &str) -> Check {
+        if name == clock::NAME {
+            return clock::check();
+        }
+        let source = source_answers::check(self).await;
+        let alone = [
+            source_answers::NAME,
+            source_layout::NAME,
+            source_in_use::NAME,
+        ];
+        if name == source_answers::NAME || source.verdict == Verdict::Fail {
+            return source;
+        }
+        if !alone.contains(&name) {
+            let target = target_answers::check(self).await;
+            if name == target_answers::NAME || target.verdict == Verdict::Fail {
+                return target;
+            }
+        }
+        match name {
+            same_store::NAME => same_store::check(self).await,
+            source_layout::NAME => source_layout::check(self),
+            source_in_use::NAME => source_in_use::check(self),
+            target_writable::NAME => target_writable::check(self),
+            target_empty::NAME => target_empty::check(self),
+            target_lock::NAME => target_lock::check(self),
+            _ => room::check(self).await,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::report::Check;
 use crate::store::protocol::file;
 use std::path::{Path, PathBuf};
 
-const NAME: &str = "room";
+pub const NAME: &str = "room";
 const TITLE: &str = "Room on disk";
 
 /// What is left free in any case, in bytes.

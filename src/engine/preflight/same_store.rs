@@ -3,7 +3,7 @@
 use super::{Preflight, fail, fail_of, pass};
 use crate::report::Check;
 
-const NAME: &str = "two-stores";
+pub const NAME: &str = "two-stores";
 const TITLE: &str = "Source and target";
 
 pub async fn check(preflight: &Preflight<'_>) -> Check {

@@ -3,7 +3,7 @@
 use super::{Preflight, fail, fail_of, pass};
 use crate::report::{Check, words};
 
-const NAME: &str = "source-answers";
+pub const NAME: &str = "source-answers";
 const TITLE: &str = "Access to the source";
 
 pub async fn check(preflight: &mut Preflight<'_>) -> Check {

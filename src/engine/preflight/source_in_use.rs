@@ -3,7 +3,7 @@
 use super::{Preflight, pass, warn};
 use crate::report::Check;
 
-const NAME: &str = "source-in-use";
+pub const NAME: &str = "source-in-use";
 const TITLE: &str = "Other programs at the source";
 
 pub fn check(preflight: &Preflight<'_>) -> Check {

@@ -3,7 +3,7 @@
 use super::{Preflight, pass, warn};
 use crate::report::Check;
 
-const NAME: &str = "source-layout";
+pub const NAME: &str = "source-layout";
 const TITLE: &str = "Layout of the source";
 
 pub fn check(preflight: &Preflight<'_>) -> Check {

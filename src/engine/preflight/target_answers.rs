@@ -3,7 +3,7 @@
 use super::{Preflight, fail_of, pass};
 use crate::report::Check;
 
-const NAME: &str = "target-answers";
+pub const NAME: &str = "target-answers";
 const TITLE: &str = "Access to the target";
 
 pub async fn check(preflight: &mut Preflight<'_>) -> Check {

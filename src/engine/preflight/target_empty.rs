@@ -3,7 +3,7 @@
 use super::{Preflight, pass, warn};
 use crate::report::{Check, words};
 
-const NAME: &str = "target-empty";
+pub const NAME: &str = "target-empty";
 const TITLE: &str = "Content of the target";
 
 pub fn check(preflight: &Preflight<'_>) -> Check {

@@ -3,7 +3,7 @@
 use super::{Preflight, pass, warn};
 use crate::report::Check;
 
-const NAME: &str = "target-lock";
+pub const NAME: &str = "target-lock";
 const TITLE: &str = "Other programs at the target";
 
 /// Seconds that memorygraph waits for a lock before it fails.

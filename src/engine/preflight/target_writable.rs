@@ -4,7 +4,7 @@ use super::{Preflight, fail, fail_of, pass};
 use crate::report::Check;
 use crate::store::WriteMode;
 
-const NAME: &str = "target-writable";
+pub const NAME: &str = "target-writable";
 const TITLE: &str = "Writing to the target";
 
 pub fn check(preflight: &Preflight<'_>) -> Check {

@@ -2,10 +2,10 @@
 //! the bottom, and a clear word where there is no room.
 
 use super::{App, LEAST};
-use crate::config::Side;
+use crate::report::inert;
 use crate::tui::action::{Action, Section};
 use crate::tui::keymap::Key;
-use crate::tui::msg::Running;
+use crate::tui::msg::{Running, Seat};
 use crate::tui::pen::{BAD, Click, GOOD, Pen};
 use crate::tui::screens::{Screen, backups, diff, help, home, options, pick, preflight};
 use crate::tui::screens::{report, review, run, runs, settings};
@@ -13,6 +13,9 @@ use crate::tui::theme::Role;
 use crate::tui::widgets::stepper;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+/// Most lines of a message.
+const TOAST_LINES: usize = 4;
 
 impl App {
     /// Draws the screen; where the cursor of the terminal stands.
@@ -31,8 +34,8 @@ impl App {
         let body = Rect::new(inside.x, area.y + 2, inside.width, area.height - 4);
         match self.screen {
             Screen::Home => home::view(self, &mut pen, body),
-            Screen::Source => pick::view(self, Side::From, &mut pen, body),
-            Screen::Target => pick::view(self, Side::To, &mut pen, body),
+            Screen::Source => pick::view(self, Seat::Source, &mut pen, body),
+            Screen::Target => pick::view(self, Seat::Target, &mut pen, body),
             Screen::Options => options::view(self, &mut pen, body),
             Screen::Preflight => preflight::view(self, &mut pen, body),
             Screen::Review => review::view(self, &mut pen, body),
@@ -96,8 +99,17 @@ impl App {
                 true => (BAD, Role::Bad),
                 false => (GOOD, Role::Good),
             };
-            pen.sign(area.x, y, sign, role);
-            pen.text(area.x + 2, y, area.width - 2, text, role);
+            // What takes several lines covers what is above, for as long as it stays.
+            let wide = usize::from(area.width - 2);
+            let lines = inert::wrap(text, wide, TOAST_LINES, self.setup.look.marks);
+            let top = (y + 1).saturating_sub(lines.len() as u16);
+            pen.fill(Rect::new(area.x, top, area.width, y + 1 - top), Role::Text);
+            pen.sign(area.x, top, sign, role);
+            pen.wrapped(
+                Rect::new(area.x + 2, top, area.width - 2, y + 1 - top),
+                text,
+                role,
+            );
         }
         self.key_bar(pen, Rect::new(area.x, area.bottom() - 1, area.width, 1));
     }

@@ -2,11 +2,10 @@
 //! through the key map to an action.
 
 use super::{App, LEAST};
-use crate::config::Side;
 use crate::tui::action::Action;
 use crate::tui::dialog::Answer;
 use crate::tui::keymap::Key;
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, Seat};
 use crate::tui::pen::Click;
 use crate::tui::screens::{Screen, home, options, pick, report, review};
 use crate::tui::widgets::list::Move;
@@ -83,7 +82,7 @@ impl App {
             Screen::Source => self.source.is_typing(),
             Screen::Target => self.target.is_typing(),
             Screen::Options => self.options.form.takes_text(),
-            Screen::Diff => self.diff.form.takes_text(),
+            Screen::Diff => self.diff.pick().is_typing(),
             Screen::Review => self.review.browser.as_ref().is_some_and(|b| b.searching),
             Screen::Report => self.report.as_ref().is_some_and(|r| r.browser.searching),
             _ => false,
@@ -95,10 +94,10 @@ impl App {
             return None;
         }
         match self.screen {
-            Screen::Source => pick::typed(self, Side::From, event),
-            Screen::Target => pick::typed(self, Side::To, event),
+            Screen::Source => pick::typed(self, Seat::Source, event),
+            Screen::Target => pick::typed(self, Seat::Target, event),
             Screen::Options => options::typed(self, event),
-            Screen::Diff => self.diff.form.key(event).map(|_| Vec::new()),
+            Screen::Diff => pick::typed(self, self.diff.seat, event),
             Screen::Review => review::typed(self, event),
             Screen::Report => report::typed(self, event),
             _ => None,
@@ -111,15 +110,10 @@ impl App {
             return Vec::new();
         }
         match self.screen {
-            Screen::Source => pick::pasted(self, Side::From, text),
-            Screen::Target => pick::pasted(self, Side::To, text),
+            Screen::Source => pick::pasted(self, Seat::Source, text),
+            Screen::Target => pick::pasted(self, Seat::Target, text),
             Screen::Options => options::pasted(self, text),
-            Screen::Diff => {
-                if let Some(field) = self.diff.form.focused() {
-                    field.text.paste(text);
-                }
-                Vec::new()
-            }
+            Screen::Diff => pick::pasted(self, self.diff.seat, text),
             Screen::Report => report::pasted(self, text),
             _ => Vec::new(),
         }
@@ -152,7 +146,7 @@ impl App {
                     Screen::Source => self.source.form(),
                     Screen::Target => self.target.form(),
                     Screen::Options => Some(&mut self.options.form),
-                    Screen::Diff => Some(&mut self.diff.form),
+                    Screen::Diff => self.diff.pick_mut().form(),
                     Screen::Settings => Some(&mut self.settings.form),
                     _ => None,
                 };
@@ -171,8 +165,9 @@ impl App {
     fn click_line(&mut self, line: usize) -> Vec<Effect> {
         let again = match self.screen {
             Screen::Home => home::click(self, line),
-            Screen::Source => pick::click(self, Side::From, line),
-            Screen::Target => pick::click(self, Side::To, line),
+            Screen::Source => pick::click(self, Seat::Source, line),
+            Screen::Target => pick::click(self, Seat::Target, line),
+            Screen::Diff => pick::click(self, self.diff.seat, line),
             Screen::Preflight => std::mem::replace(&mut self.preflight.list.at, line) == line,
             Screen::Runs => std::mem::replace(&mut self.runs.list.at, line) == line,
             Screen::Backups => std::mem::replace(&mut self.backups.list.at, line) == line,

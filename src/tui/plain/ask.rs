@@ -23,6 +23,13 @@ pub fn is_over(error: &Error) -> bool {
     error.kind() == ErrorKind::Interrupted
 }
 
+/// Says a line. What it holds is made inert.
+pub fn say(line: &str, marks: Marks) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", inert::line(line, marks));
+    let _ = out.flush();
+}
+
 impl Asker {
     /// Asks at standard input and output.
     pub fn new(marks: Marks) -> Self {
@@ -49,9 +56,7 @@ impl Asker {
 
     /// Says a line. What it holds is made inert.
     pub fn say(&mut self, line: &str) {
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{}", inert::line(line, self.marks));
-        let _ = out.flush();
+        say(line, self.marks);
     }
 
     /// Says lines that are inert already.

@@ -1,26 +1,14 @@
-//! A run in plain lines: one for each check that is not simply good, each phase that
-//! begins or ends, each warning, and every ten seconds how far it is. While it goes on,
-//! `p` pauses, `c` continues, `s` stops it to be resumed, `r` stops and takes it back.
+//! A run of this process in plain lines. While it goes on, `p` pauses, `c` continues, `s`
+//! stops it to be resumed, `r` stops and takes it back.
 
 use super::Plain;
-use crate::engine::{Command, Handle, Phase, Review, RunState, Status};
+use super::telling::Teller;
+use crate::engine::{Command, Handle, Review};
 use crate::error::Result;
 use crate::report::words::{self, Nodes};
 use crate::report::{Report, Verdict};
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Between two lines of how far it is.
-const EVERY: Duration = Duration::from_secs(10);
-
-#[derive(Default)]
-struct Told {
-    checks: usize,
-    warnings: usize,
-    phases: BTreeMap<Phase, bool>,
-    last: Option<Instant>,
-}
 
 impl Plain {
     /// Tells a run to its end.
@@ -31,7 +19,7 @@ impl Plain {
         ));
         let (mut states, commands) = (handle.state(), handle.commands());
         let mut interrupt = signal(SignalKind::interrupt()).ok();
-        let mut told = Told::default();
+        let mut teller = Teller::new(self.ask.marks);
         let report = handle.report();
         tokio::pin!(report);
         let mut tick = tokio::time::interval(Duration::from_millis(200));
@@ -58,7 +46,7 @@ impl Plain {
                 let _ = commands.send(command).await;
             }
             let state = states.borrow_and_update().clone();
-            self.tell(&mut told, &state);
+            teller.tell(&state);
             if let Some(review) = state.waiting {
                 let proceed = self.agree(&state.checks, &review).await?;
                 let _ = commands.send(Command::Answer { proceed }).await;
@@ -67,7 +55,7 @@ impl Plain {
             }
         };
         let state = states.borrow().clone();
-        self.tell(&mut told, &state);
+        teller.tell(&state);
         let report = report?;
         self.ask.say(&format!("{}.", report.summary));
         if let Some(failure) = &report.failure
@@ -79,56 +67,6 @@ impl Plain {
         self.ask.say(&format!("The report: {command}"));
         self.ended(report.outcome);
         Ok(())
-    }
-
-    fn tell(&mut self, told: &mut Told, state: &RunState) {
-        for check in state.checks.get(told.checks..).unwrap_or_default() {
-            match check.verdict {
-                Verdict::Pass => self.ask.say(&format!("Good: {}.", check.title)),
-                Verdict::Warn => self
-                    .ask
-                    .say(&format!("Warning: {}: {}.", check.title, check.evidence)),
-                Verdict::Fail => self
-                    .ask
-                    .say(&format!("In the way: {}: {}.", check.title, check.evidence)),
-            }
-            if let Some(remedy) = check.remedy.as_ref().filter(|r| !r.is_empty()) {
-                self.ask.say(remedy);
-            }
-        }
-        told.checks = state.checks.len();
-        for warning in state.warnings.get(told.warnings..).unwrap_or_default() {
-            self.ask.say(&format!("Warning: {warning}."));
-        }
-        told.warnings = state.warnings.len();
-        for (phase, of) in &state.phases {
-            let over = match of.status {
-                Status::Waiting | Status::Skipped(_) => continue,
-                Status::Active => false,
-                Status::Done | Status::Failed => true,
-            };
-            if told.phases.insert(*phase, over) == Some(over) {
-                continue;
-            }
-            told.last = Some(Instant::now());
-            let title = phase.title();
-            let line = match (&of.status, of.done()) {
-                (Status::Active, _) => format!("{title} begins."),
-                (Status::Failed, _) => format!("{title} failed."),
-                (_, 0) => format!("{title} is done."),
-                (_, n) => format!("{title} is done, {}.", words::records(n)),
-            };
-            self.ask.say(&line);
-        }
-        let due = told.last.is_some_and(|at| at.elapsed() >= EVERY);
-        if let (true, Some((phase, of))) = (due && state.waiting.is_none(), state.current()) {
-            told.last = Some(Instant::now());
-            let far = match of.fraction() {
-                Some(f) => format!("{:.0} percent", (f * 100.0).floor()),
-                None => words::records(of.done()),
-            };
-            self.ask.say(&format!("{}: {far}.", phase.title()));
-        }
     }
 
     /// Warnings are acknowledged and losses accepted one by one; what exists is

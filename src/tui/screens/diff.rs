@@ -1,23 +1,25 @@
-//! Two stores, compared field by field.
+//! Two stores, compared field by field. Each is chosen as source and target are: from what
+//! is on this machine, from a profile, or in the form of its kind.
 
-use crate::config::{self, Side, process_env};
-use crate::error::{Error, ErrorKind, Result};
+use super::pick::{self, Pick};
 use crate::report::{Failure, Verification};
-use crate::store::{Address, registry};
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, Seat};
 use crate::tui::pen::Pen;
 use crate::tui::screens::report;
 use crate::tui::theme::Role;
-use crate::tui::widgets::form::{Field, Form};
 use ratatui::layout::Rect;
 
 /// What it knows.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The two stores.
-    pub form: Form,
+    /// The first store.
+    pub first: Pick,
+    /// The second.
+    pub second: Pick,
+    /// Which is being chosen.
+    pub seat: Seat,
     /// Whether they are being read.
     pub asking: bool,
     /// What is compared, for people.
@@ -26,12 +28,10 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let help = "An address such as KIND:PATH, a path whose ending tells its kind, or the name of a saved profile.";
         Self {
-            form: Form::new(vec![
-                Field::path("first", "This store", help),
-                Field::path("second", "and this one", help),
-            ]),
+            first: Pick::new(Seat::First),
+            second: Pick::new(Seat::Second),
+            seat: Seat::First,
             asking: false,
             names: Default::default(),
         }
@@ -39,93 +39,80 @@ impl Default for State {
 }
 
 impl State {
-    /// Whether they are being read.
+    /// Whether something is waited for.
     pub fn is_asking(&self) -> bool {
-        self.asking
+        self.asking || self.first.is_asking() || self.second.is_asking()
+    }
+
+    /// The same, to be changed.
+    pub fn pick_mut(&mut self) -> &mut Pick {
+        match self.seat {
+            Seat::Second => &mut self.second,
+            _ => &mut self.first,
+        }
+    }
+
+    /// What is being chosen.
+    pub fn pick(&self) -> &Pick {
+        match self.seat {
+            Seat::Second => &self.second,
+            _ => &self.first,
+        }
     }
 }
 
-/// The address that a word means: a profile, an address, a path.
-pub fn address(word: &str, side: Side, config: &config::Config) -> Result<Address> {
-    let address = match (config.profiles.get(word), registry::find(word)) {
-        (_, Some(descriptor)) => Address::new(descriptor),
-        (Some(profile), None) => profile.address.clone(),
-        (None, None) => Address::parse(&config::expand_home(word, &process_env))?,
-    };
-    Ok(config::fill(address, side, config, &process_env, None)?.absolute())
+/// From the first screen to here. What was compared the last time is still chosen.
+pub fn enter(app: &mut App) -> Vec<Effect> {
+    app.go(super::Screen::Diff);
+    app.diff.seat = Seat::First;
+    if app.diff.second.found().is_none() {
+        app.diff.first = app.diff.first.anew();
+        app.diff.second = app.diff.second.anew();
+    }
+    pick::begin(app, Seat::First)
 }
 
-/// What can be done.
-pub fn actions(app: &App) -> Vec<Action> {
-    use Action::*;
-    let mut all = Vec::new();
-    if !app.diff.asking {
-        all.push(Next);
-    }
-    all.extend([NextField, PreviousField, Up, Down]);
-    all
+/// The first is chosen: on to the second.
+pub fn second(app: &mut App) -> Vec<Effect> {
+    app.diff.seat = Seat::Second;
+    pick::begin(app, Seat::Second)
 }
 
-/// Does it.
-pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
-    match action {
-        Action::Back => {
-            app.back();
-            Vec::new()
-        }
-        Action::Up | Action::PreviousField => {
-            app.diff.form.step(true);
-            Vec::new()
-        }
-        Action::Down | Action::NextField => {
-            app.diff.form.step(false);
-            Vec::new()
-        }
-        Action::Next => compare(app),
-        _ => Vec::new(),
-    }
-}
-
-fn compare(app: &mut App) -> Vec<Effect> {
-    let config = app.setup.config.clone();
-    let mut found = Vec::new();
-    for (name, side) in [("first", Side::From), ("second", Side::To)] {
-        let word = app.diff.form.get(name).to_owned();
-        let read = match word.is_empty() {
-            true => Err(Error::new(ErrorKind::Usage, "Say which store.")),
-            false => address(&word, side, &config),
-        };
-        match read {
-            Ok(address) => {
-                if let Some(field) = app.diff.form.field(name) {
-                    field.mistake = None;
-                }
-                found.push(address);
-            }
-            Err(error) => {
-                let text = match error.what_to_do() {
-                    Some(remedy) => format!("{}. {remedy}", error.message()),
-                    None => error.message().to_owned(),
-                };
-                if let Some(field) = app.diff.form.field(name) {
-                    field.mistake = Some(text);
-                }
-                app.diff.form.to_mistake();
-                return Vec::new();
-            }
-        }
-    }
-    let (Some(b), Some(a)) = (found.pop(), found.pop()) else {
+/// Both are chosen.
+pub fn compare(app: &mut App) -> Vec<Effect> {
+    let (Some(a), Some(b)) = (app.diff.first.found(), app.diff.second.found()) else {
         return Vec::new();
     };
+    let (a, b) = (a.address.clone(), b.address.clone());
     app.diff.asking = true;
     app.diff.names = (a.to_string(), b.to_string());
     vec![Effect::Compare(a, b)]
 }
 
+/// What can be done.
+pub fn actions(app: &App) -> Vec<Action> {
+    match app.diff.asking {
+        true => Vec::new(),
+        false => pick::actions(app, app.diff.seat),
+    }
+}
+
+/// Does it.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    if app.diff.asking && action == Action::Back {
+        // Nobody waits for it any more.
+        app.diff.asking = false;
+        app.back();
+        return Vec::new();
+    }
+    pick::act(app, app.diff.seat, action)
+}
+
 /// How they compare.
 pub fn compared(app: &mut App, compared: Result<Box<Verification>, Failure>) -> Vec<Effect> {
-    app.diff.asking = false;
+    if !std::mem::take(&mut app.diff.asking) {
+        return Vec::new();
+    }
     match compared {
         Ok(verification) => {
             let (a, b) = app.diff.names.clone();
@@ -138,24 +125,13 @@ pub fn compared(app: &mut App, compared: Result<Box<Verification>, Failure>) -> 
 
 /// Draws it.
 pub fn view(app: &App, pen: &mut Pen, area: Rect) {
-    pen.text(
-        area.x,
-        area.y,
-        area.width,
-        "Do two stores hold the same records, field by field?",
-        Role::Title,
-    );
-    let form = Rect::new(
-        area.x,
-        area.y + 2,
-        area.width.min(90),
-        area.height.saturating_sub(4).min(9),
-    );
-    app.diff.form.view(pen, form, true);
+    pick::view(app, app.diff.seat, pen, area);
     if app.diff.asking {
+        let below = Rect::new(area.x, area.bottom() - 1, area.width, 1);
+        pen.fill(below, Role::Text);
         let spinner = pen.look.spinner(app.now);
-        let y = area.bottom() - 1;
-        pen.raw(area.x, y, 2, spinner, Role::Accent);
-        pen.text(area.x + 2, y, area.width - 2, "reading both", Role::Dim);
+        pen.raw(below.x, below.y, 2, spinner, Role::Accent);
+        let text = "reading both, record by record";
+        pen.text(below.x + 2, below.y, below.width - 2, text, Role::Dim);
     }
 }

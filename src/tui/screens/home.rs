@@ -9,7 +9,7 @@ use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
 use crate::tui::msg::{Effect, Place, PlaceState, RunRow, Running};
 use crate::tui::pen::{ARROW, BAD, CHOSEN, GOOD, Pen, Sign, WAITING, WARN};
-use crate::tui::screens::{Screen, pick, runs};
+use crate::tui::screens::{Screen, diff, pick, runs};
 use crate::tui::theme::Role;
 use crate::tui::widgets::list::{List, Move};
 use ratatui::layout::Rect;
@@ -179,10 +179,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             app.go(Screen::Backups);
             vec![Effect::ListBackups]
         }
-        Action::Diff => {
-            app.go(Screen::Diff);
-            Vec::new()
-        }
+        Action::Diff => diff::enter(app),
         Action::Settings => {
             app.go(Screen::Settings);
             Vec::new()
@@ -411,11 +408,15 @@ impl Columns {
     }
 }
 
-/// A path with the home folder as `~`.
+/// A path, or the address of a file, with the home folder as `~`.
 pub fn home_short(path: &str) -> String {
+    let (kind, rest) = match path.split_once(":/") {
+        Some((kind, _)) => path.split_at(kind.len() + 1),
+        None => ("", path),
+    };
     let home = crate::config::process_env("HOME").filter(|h| h.len() > 1);
-    match home.and_then(|home| path.strip_prefix(&format!("{home}/")).map(str::to_owned)) {
-        Some(rest) => format!("~/{rest}"),
+    match home.and_then(|home| rest.strip_prefix(&format!("{home}/")).map(str::to_owned)) {
+        Some(rest) => format!("{kind}~/{rest}"),
         None => path.to_owned(),
     }
 }

@@ -1,5 +1,6 @@
-//! Which store, and does it answer? Source and target alike: what is on this machine and
-//! every kind of store on the left, a form made from its settings on the right.
+//! Which store, and does it answer? Source, target and two to be compared alike: what is
+//! on this machine and every kind of store on the left, a form made from its settings on
+//! the right.
 
 mod choices;
 mod view;
@@ -7,7 +8,7 @@ mod view;
 pub use choices::{choose_kind, form_of, proposal, sample_path};
 pub use view::view;
 
-use crate::config::{self, Side, expand_home, process_env};
+use crate::config::{self, SecretRef, expand_home, process_env};
 use crate::engine::Inspection;
 use crate::error::{Error, Result};
 use crate::report::Failure;
@@ -15,8 +16,8 @@ use crate::store::{Address, Descriptor, Shape};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
-use crate::tui::msg::{Effect, Probed};
-use crate::tui::screens::{Screen, home, options};
+use crate::tui::msg::{Effect, Probed, Seat};
+use crate::tui::screens::{Screen, diff, home, options};
 use crate::tui::widgets::form::{Field, Form};
 use crate::tui::widgets::list::{List, Move};
 use choices::{choices, propose};
@@ -52,10 +53,10 @@ enum Probe {
     Failed(Failure),
 }
 
-/// One end of a migration.
+/// A store that is being chosen.
 #[derive(Clone, Debug)]
 pub struct Pick {
-    side: Side,
+    seat: Seat,
     choices: Vec<Choice>,
     list: List,
     on_form: bool,
@@ -66,10 +67,10 @@ pub struct Pick {
 }
 
 impl Pick {
-    /// One end, with nothing to choose from yet.
-    pub fn new(side: Side) -> Self {
+    /// With nothing to choose from yet.
+    pub fn new(seat: Seat) -> Self {
         Self {
-            side,
+            seat,
             choices: Vec::new(),
             list: List::default(),
             on_form: false,
@@ -122,7 +123,7 @@ impl Pick {
 
     /// The address that the form makes; mistakes are marked in it.
     fn address(&mut self, app: &config::Config) -> Result<Address> {
-        let side = self.side;
+        let side = self.seat.side();
         let Some(choice) = self.choices.get_mut(self.list.at) else {
             return Err(Error::internal("no store is chosen"));
         };
@@ -146,13 +147,19 @@ impl Pick {
         if let Some(error) = first {
             return Err(error);
         }
-        let filled = config::fill(address.clone(), side, app, &process_env, None);
-        filled.map(Address::absolute).inspect_err(|error| {
+        let profile = app.profile_of(&address);
+        let asked = |name| {
+            let place = profile.and_then(|p| p.secrets.get(name));
+            place.is_some_and(SecretRef::may_be_asked)
+        };
+        // What is in the keyring is fetched where that holds nothing up.
+        let known = config::known(address.clone(), side, app, &process_env);
+        known.map(Address::absolute).inspect_err(|error| {
             let missing = |f: &&mut Field| {
                 let setting = choice.descriptor.settings.iter().find(|s| s.name == f.name);
                 f.value().trim().is_empty()
                     && f.instead.is_none()
-                    && setting.is_some_and(|s| s.required)
+                    && setting.is_some_and(|s| s.required || asked(s.name))
             };
             if let Some(field) = choice.form.fields.iter_mut().find(missing) {
                 field.mistake = Some(error.what_to_do().unwrap_or(error.message()).to_owned());
@@ -161,26 +168,40 @@ impl Pick {
     }
 }
 
-/// One end of the application.
-fn end(app: &mut App, side: Side) -> &mut Pick {
-    match side {
-        Side::From => &mut app.source,
-        Side::To => &mut app.target,
+/// The choice for a seat.
+fn end(app: &mut App, seat: Seat) -> &mut Pick {
+    match seat {
+        Seat::Source => &mut app.source,
+        Seat::Target => &mut app.target,
+        Seat::First => &mut app.diff.first,
+        Seat::Second => &mut app.diff.second,
     }
 }
 
-fn end_of(app: &App, side: Side) -> &Pick {
-    match side {
-        Side::From => &app.source,
-        Side::To => &app.target,
+/// The store that is chosen on this screen.
+pub fn seat(app: &App) -> Option<Seat> {
+    match app.screen {
+        Screen::Source => Some(Seat::Source),
+        Screen::Target => Some(Seat::Target),
+        Screen::Diff => Some(app.diff.seat),
+        _ => None,
+    }
+}
+
+fn end_of(app: &App, seat: Seat) -> &Pick {
+    match seat {
+        Seat::Source => &app.source,
+        Seat::Target => &app.target,
+        Seat::First => &app.diff.first,
+        Seat::Second => &app.diff.second,
     }
 }
 
 /// Begins a migration, from this store or from the first that holds something.
 pub fn start(app: &mut App, wanted: Option<Wanted>) -> Vec<Effect> {
-    let mut source = Pick::new(Side::From);
+    let mut source = Pick::new(Seat::Source);
     source.seq = app.source.seq + 1;
-    source.choices = choices(app, Side::From);
+    source.choices = choices(app, Seat::Source);
     let at = match &wanted {
         Some(Wanted::Sample) => source.choices.iter().position(|c| c.sample),
         Some(Wanted::Address(address)) => {
@@ -201,26 +222,26 @@ pub fn start(app: &mut App, wanted: Option<Wanted>) -> Vec<Effect> {
                 descriptor,
                 preset: Some(address.clone()),
                 sample: false,
-                form: form_of(descriptor, Some(address)),
+                form: choices::form_at(app, address),
             },
         );
     }
     source.list.at = at.unwrap_or(0);
     app.source = source;
-    app.target = Pick::new(Side::To);
+    app.target = Pick::new(Seat::Target);
     app.target.seq = app.source.seq;
     app.options = options::State::new(&app.setup.config);
     app.options.seq = app.source.seq;
     app.live = None;
     app.before = vec![Screen::Home];
     app.screen = Screen::Source;
-    look(app, Side::From)
+    look(app, Seat::Source)
 }
 
 fn enter_target(app: &mut App) -> Vec<Effect> {
     app.go(Screen::Target);
     if app.target.choices.is_empty() {
-        app.target.choices = choices(app, Side::To);
+        app.target.choices = choices(app, Seat::Target);
         let source = app.source.found().map(|p| p.address.clone());
         app.target
             .choices
@@ -229,27 +250,52 @@ fn enter_target(app: &mut App) -> Vec<Effect> {
         let new = app.target.choices.iter().position(|c| c.preset.is_none());
         app.target.list.at = new.unwrap_or(0);
     }
-    look(app, Side::To)
+    look(app, Seat::Target)
+}
+
+/// Begins to choose one of two stores that are compared; one that is chosen already stays.
+pub fn begin(app: &mut App, seat: Seat) -> Vec<Effect> {
+    if !end(app, seat).choices.is_empty() {
+        return Vec::new();
+    }
+    end(app, seat).choices = choices(app, seat);
+    if seat == Seat::Second {
+        let taken = app.diff.first.chosen().and_then(|c| c.preset.clone());
+        let other = |c: &Choice| c.preset.is_none() || c.preset != taken;
+        let second = &mut app.diff.second;
+        second.list.at = second.choices.iter().position(other).unwrap_or(0);
+    }
+    look(app, seat)
+}
+
+impl Pick {
+    /// As at first; an answer to what was asked before is passed over.
+    pub fn anew(&self) -> Self {
+        Self {
+            seq: self.seq + 1,
+            ..Self::new(self.seat)
+        }
+    }
 }
 
 /// Asks a store that nothing has to be typed for.
-fn look(app: &mut App, side: Side) -> Vec<Effect> {
-    let pick = end(app, side);
+fn look(app: &mut App, seat: Seat) -> Vec<Effect> {
+    let pick = end(app, seat);
     let quiet = pick
         .chosen()
         .is_some_and(|c| c.descriptor.shape == Shape::File);
     pick.probe = Probe::None;
     pick.seq += 1;
     match quiet {
-        true => ask(app, side, true),
+        true => ask(app, seat, true),
         false => Vec::new(),
     }
 }
 
 /// Asks the chosen store; unless quietly, mistakes are gone to.
-fn ask(app: &mut App, side: Side, quietly: bool) -> Vec<Effect> {
+fn ask(app: &mut App, seat: Seat, quietly: bool) -> Vec<Effect> {
     let config = app.setup.config.clone();
-    let pick = end(app, side);
+    let pick = end(app, seat);
     pick.seq += 1;
     match pick.address(&config) {
         Ok(address) => {
@@ -257,7 +303,7 @@ fn ask(app: &mut App, side: Side, quietly: bool) -> Vec<Effect> {
             let sample = pick.chosen().is_some_and(|c| c.sample);
             let seq = pick.seq;
             vec![Effect::Probe {
-                side,
+                seat,
                 seq,
                 address,
                 sample,
@@ -287,11 +333,11 @@ fn ask(app: &mut App, side: Side, quietly: bool) -> Vec<Effect> {
 /// The store answered, or not.
 pub fn probed(
     app: &mut App,
-    side: Side,
+    seat: Seat,
     seq: u64,
     probed: Result<Box<Probed>, Failure>,
 ) -> Vec<Effect> {
-    let pick = end(app, side);
+    let pick = end(app, seat);
     if pick.seq != seq {
         return Vec::new();
     }
@@ -300,14 +346,14 @@ pub fn probed(
         Err(failure) => Probe::Failed(failure),
     };
     match std::mem::take(&mut pick.eager) {
-        true => go_on(app, side),
+        true => go_on(app, seat),
         false => Vec::new(),
     }
 }
 
 /// What is in it.
-pub fn inspected(app: &mut App, side: Side, seq: u64, inspection: Box<Inspection>) {
-    let pick = end(app, side);
+pub fn inspected(app: &mut App, seat: Seat, seq: u64, inspection: Box<Inspection>) {
+    let pick = end(app, seat);
     if let (Probe::Here(probed), true) = (&mut pick.probe, pick.seq == seq) {
         probed.inspection = Some(inspection);
     }
@@ -315,12 +361,8 @@ pub fn inspected(app: &mut App, side: Side, seq: u64, inspection: Box<Inspection
 
 /// A path goes on like this.
 pub fn completed(app: &mut App, seq: u64, rest: &str) {
-    let side = match app.screen {
-        Screen::Source => Side::From,
-        Screen::Target => Side::To,
-        _ => return,
-    };
-    let pick = end(app, side);
+    let Some(seat) = seat(app) else { return };
+    let pick = end(app, seat);
     if pick.seq == seq
         && let Some(field) = pick
             .choices
@@ -332,9 +374,9 @@ pub fn completed(app: &mut App, seq: u64, rest: &str) {
 }
 
 /// What can be done.
-pub fn actions(app: &App, side: Side) -> Vec<Action> {
+pub fn actions(app: &App, seat: Seat) -> Vec<Action> {
     use Action::*;
-    let pick = end_of(app, side);
+    let pick = end_of(app, seat);
     let mut all = vec![Next, Test, NextField];
     if pick.on_form {
         all.push(PreviousField);
@@ -354,8 +396,8 @@ pub fn actions(app: &App, side: Side) -> Vec<Action> {
 }
 
 /// A click on a store.
-pub fn click(app: &mut App, side: Side, line: usize) -> bool {
-    let pick = end(app, side);
+pub fn click(app: &mut App, seat: Seat, line: usize) -> bool {
+    let pick = end(app, seat);
     pick.on_form = false;
     let again = pick.list.at == line;
     pick.list.at = line.min(pick.choices.len().saturating_sub(1));
@@ -367,8 +409,8 @@ pub fn click(app: &mut App, side: Side, line: usize) -> bool {
 }
 
 /// Does it.
-pub fn act(app: &mut App, side: Side, action: Action) -> Vec<Effect> {
-    let pick = end(app, side);
+pub fn act(app: &mut App, seat: Seat, action: Action) -> Vec<Effect> {
+    let pick = end(app, seat);
     if let Some(way) = Move::of(action) {
         if pick.on_form {
             if let Some(choice) = pick.choices.get_mut(pick.list.at) {
@@ -384,7 +426,7 @@ pub fn act(app: &mut App, side: Side, action: Action) -> Vec<Effect> {
         pick.list.go(way, pick.choices.len());
         return match pick.list.at == before {
             true => Vec::new(),
-            false => look(app, side),
+            false => look(app, seat),
         };
     }
     match action {
@@ -404,18 +446,18 @@ pub fn act(app: &mut App, side: Side, action: Action) -> Vec<Effect> {
                 }
             }
             match pick.probe {
-                Probe::Here(_) => go_on(app, side),
+                Probe::Here(_) => go_on(app, seat),
                 Probe::Asking => {
                     pick.eager = true;
                     Vec::new()
                 }
                 _ => {
                     pick.eager = true;
-                    ask(app, side, false)
+                    ask(app, seat, false)
                 }
             }
         }
-        Action::Test => ask(app, side, false),
+        Action::Test => ask(app, seat, false),
         Action::NextField | Action::PreviousField => {
             let back = action == Action::PreviousField;
             let on_form = pick.on_form;
@@ -429,24 +471,24 @@ pub fn act(app: &mut App, side: Side, action: Action) -> Vec<Effect> {
                     pick.on_form = !choice.form.fields.is_empty();
                 }
             }
-            complete(app, side)
+            complete(app, seat)
         }
         Action::Left | Action::Right | Action::Toggle => {
             if let Some(choice) = pick.choices.get_mut(pick.list.at)
                 && choice.form.turn(action)
             {
-                changed(app, side);
+                changed(app, seat);
             }
             Vec::new()
         }
-        Action::Complete => accept(app, side),
+        Action::Complete => accept(app, seat),
         Action::SaveProfile => {
             let name = pick.chosen().map(|c| c.label.clone()).unwrap_or_default();
             let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
             let name: String = name.chars().map(plain).collect();
             app.dialog = Some(Dialog::ask(
                 "Save as profile",
-                "Under which name? Letters, digits, - and _. Secrets are not kept: they are asked for each time, or named in config.toml.",
+                "Under which name? Letters, digits, - and _. Its secrets go to the keyring of this machine; without one they are asked for each time.",
                 name.trim_matches('-'),
                 Then::SaveProfile,
             ));
@@ -455,6 +497,8 @@ pub fn act(app: &mut App, side: Side, action: Action) -> Vec<Effect> {
         Action::Back => {
             if pick.on_form {
                 pick.on_form = false;
+            } else if seat == Seat::Second {
+                app.diff.seat = Seat::First;
             } else {
                 app.back();
             }
@@ -466,38 +510,36 @@ pub fn act(app: &mut App, side: Side, action: Action) -> Vec<Effect> {
 
 /// Keeps the store under that name.
 pub fn save_profile(app: &mut App, name: &str) -> Vec<Effect> {
-    let side = if app.screen == Screen::Target {
-        Side::To
-    } else {
-        Side::From
-    };
-    match end_of(app, side).found() {
+    match seat(app).and_then(|seat| end_of(app, seat).found()) {
         Some(probed) => vec![Effect::SaveProfile(name.to_owned(), probed.address.clone())],
         None => Vec::new(),
     }
 }
 
-fn go_on(app: &mut App, side: Side) -> Vec<Effect> {
-    let Probe::Here(probed) = &end_of(app, side).probe else {
+fn go_on(app: &mut App, seat: Seat) -> Vec<Effect> {
+    let Probe::Here(probed) = &end_of(app, seat).probe else {
         return Vec::new();
     };
-    match side {
-        Side::From if !probed.description.exists => {
-            app.source.probe = Probe::Failed(Failure {
-                kind: crate::error::ErrorKind::NotFound,
-                message: format!("{} is not there", probed.address),
-                remedy: Some("Correct where it is, or choose another store.".into()),
-            });
-            Vec::new()
-        }
-        Side::From => enter_target(app),
-        Side::To => options::enter(app),
+    if seat != Seat::Target && !probed.description.exists {
+        let missing = Failure {
+            kind: crate::error::ErrorKind::NotFound,
+            message: format!("{} is not there", probed.address),
+            remedy: Some("Correct where it is, or choose another store.".into()),
+        };
+        end(app, seat).probe = Probe::Failed(missing);
+        return Vec::new();
+    }
+    match seat {
+        Seat::Source => enter_target(app),
+        Seat::Target => options::enter(app),
+        Seat::First => diff::second(app),
+        Seat::Second => diff::compare(app),
     }
 }
 
 /// What was typed makes what is known of the store void.
-fn changed(app: &mut App, side: Side) {
-    let pick = end(app, side);
+fn changed(app: &mut App, seat: Seat) {
+    let pick = end(app, seat);
     pick.forget();
     let Some(choice) = pick.choices.get_mut(pick.list.at) else {
         return;
@@ -518,25 +560,25 @@ fn changed(app: &mut App, side: Side) {
 }
 
 /// A key for the field.
-pub fn typed(app: &mut App, side: Side, event: KeyEvent) -> Option<Vec<Effect>> {
-    let pick = end(app, side);
+pub fn typed(app: &mut App, seat: Seat, event: KeyEvent) -> Option<Vec<Effect>> {
+    let pick = end(app, seat);
     let choice = pick.choices.get_mut(pick.list.at)?;
     let field = choice.form.focused()?;
     let takes = event.code == KeyCode::Right && event.modifiers.is_empty();
     if takes && field.text.at_end() && !field.ghost.is_empty() {
-        return Some(accept(app, side));
+        return Some(accept(app, seat));
     }
     let did = choice.form.key(event)?;
     if did {
-        changed(app, side);
-        return Some(complete(app, side));
+        changed(app, seat);
+        return Some(complete(app, seat));
     }
     Some(Vec::new())
 }
 
 /// A paste.
-pub fn pasted(app: &mut App, side: Side, text: &str) -> Vec<Effect> {
-    let pick = end(app, side);
+pub fn pasted(app: &mut App, seat: Seat, text: &str) -> Vec<Effect> {
+    let pick = end(app, seat);
     if !pick.on_form {
         return Vec::new();
     }
@@ -547,12 +589,12 @@ pub fn pasted(app: &mut App, side: Side, text: &str) -> Vec<Effect> {
     {
         field.text.paste(text);
     }
-    changed(app, side);
-    complete(app, side)
+    changed(app, seat);
+    complete(app, seat)
 }
 
-fn complete(app: &mut App, side: Side) -> Vec<Effect> {
-    let pick = end(app, side);
+fn complete(app: &mut App, seat: Seat) -> Vec<Effect> {
+    let pick = end(app, seat);
     let seq = pick.seq;
     let Some(choice) = pick.choices.get_mut(pick.list.at) else {
         return Vec::new();
@@ -567,8 +609,8 @@ fn complete(app: &mut App, side: Side) -> Vec<Effect> {
     }
 }
 
-fn accept(app: &mut App, side: Side) -> Vec<Effect> {
-    let pick = end(app, side);
+fn accept(app: &mut App, seat: Seat) -> Vec<Effect> {
+    let pick = end(app, seat);
     if let Some(field) = pick
         .choices
         .get_mut(pick.list.at)
@@ -576,10 +618,10 @@ fn accept(app: &mut App, side: Side) -> Vec<Effect> {
     {
         let ghost = std::mem::take(&mut field.ghost);
         if ghost.is_empty() {
-            return complete(app, side);
+            return complete(app, seat);
         }
         field.text.set(&format!("{}{ghost}", field.value()));
     }
-    changed(app, side);
-    complete(app, side)
+    changed(app, seat);
+    complete(app, seat)
 }

@@ -2,7 +2,7 @@
 //! its first write: its checks, then what the target cannot hold. Failures block;
 //! warnings are acknowledged one by one; each loss is accepted by its name.
 
-use crate::engine::{Phase, Plan, Review, Status};
+use crate::engine::{self, Phase, Plan, Review, Status};
 use crate::report::{Check, Failure, Loss, Outcome, Report, Verdict, words};
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -13,7 +13,7 @@ use crate::tui::screens::{Screen, options, report, review};
 use crate::tui::theme::Role;
 use crate::tui::widgets::list::{List, Move};
 use ratatui::layout::Rect;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What it knows.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,23 @@ pub struct State {
     pub plan: Option<Plan>,
     /// Whether a run is being started.
     pub starting: bool,
+    /// Checks that were made again alone, by name.
+    redone: BTreeMap<String, Check>,
+    /// The check that is being made again, with the number of the question.
+    redoing: Option<String>,
+    asked: u64,
+}
+
+impl State {
+    /// A check as it was made the last time.
+    fn newest<'a>(&'a self, check: &'a Check) -> &'a Check {
+        self.redone.get(&check.name).unwrap_or(check)
+    }
+
+    /// Whether a check is being made again.
+    pub fn is_asking(&self) -> bool {
+        self.redoing.is_some()
+    }
 }
 
 enum Item<'a> {
@@ -53,7 +70,8 @@ fn items(app: &App) -> Vec<Item<'_>> {
         all.push(Item::Failure(failure));
     }
     if let Some(live) = &app.live {
-        all.extend(live.state.checks.iter().map(Item::Check));
+        let newest = |c| app.preflight.newest(c);
+        all.extend(live.state.checks.iter().map(newest).map(Item::Check));
         let failed = live.state.failure.as_ref();
         let told = live.state.checks.iter().any(|c| c.verdict == Verdict::Fail);
         all.extend(failed.filter(|_| !told).map(Item::Failure));
@@ -81,6 +99,7 @@ fn start(app: &mut App) -> Vec<Effect> {
     app.review = review::State::default();
     app.preflight.failure = None;
     app.preflight.starting = true;
+    forget_redone(app);
     let source_copy = options::source_copy(app);
     let (Some(plan), Some(source), Some(target)) =
         (&app.preflight.plan, app.source.found(), app.target.found())
@@ -92,6 +111,67 @@ fn start(app: &mut App) -> Vec<Effect> {
         stores: (source.address.clone(), target.address.clone()),
         source_copy,
     }]
+}
+
+fn forget_redone(app: &mut App) {
+    app.preflight.redone.clear();
+    app.preflight.redoing = None;
+    app.preflight.asked += 1;
+}
+
+/// Asks for the check under the cursor alone.
+fn recheck_one(app: &mut App) -> Vec<Effect> {
+    let name = match items(app).get(app.preflight.list.at) {
+        Some(Item::Check(check)) => check.name.clone(),
+        _ => return Vec::new(),
+    };
+    let (Some(plan), Some(source), Some(target)) =
+        (&app.preflight.plan, app.source.found(), app.target.found())
+    else {
+        return Vec::new();
+    };
+    let plan = Box::new(plan.clone());
+    let stores = (source.address.clone(), target.address.clone());
+    app.preflight.asked += 1;
+    app.preflight.redoing = Some(name.clone());
+    let seq = app.preflight.asked;
+    vec![Effect::CheckAlone {
+        seq,
+        name,
+        plan,
+        stores,
+    }]
+}
+
+/// A check was made again. If nothing stops the run any more, it begins anew.
+pub fn rechecked(app: &mut App, seq: u64, check: Result<Box<Check>, Failure>) -> Vec<Effect> {
+    if app.preflight.asked != seq {
+        return Vec::new();
+    }
+    app.preflight.redoing = None;
+    let check = match check {
+        Ok(check) => check,
+        Err(failure) => {
+            app.tell(&failure);
+            return Vec::new();
+        }
+    };
+    let good = check.verdict != Verdict::Fail;
+    app.preflight.redone.insert(check.name.clone(), *check);
+    let Some(live) = &app.live else {
+        return Vec::new();
+    };
+    let checks = &live.state.checks;
+    let over = live.state.ended.is_some() || live.report.is_some();
+    let stopped = |c: &Check| app.preflight.newest(c).verdict == Verdict::Fail;
+    let was = checks.iter().any(|c| c.verdict == Verdict::Fail);
+    if good && over && was && !checks.iter().any(stopped) {
+        app.say("Mended: nothing stops the run any more, so all checks are made again.");
+        let mut effects = vec![Effect::Withdraw];
+        effects.extend(start(app));
+        return effects;
+    }
+    Vec::new()
 }
 
 /// The report of a run that found nothing to do: both stores hold the same.
@@ -156,6 +236,11 @@ pub fn actions(app: &App) -> Vec<Action> {
     use Action::*;
     let items = items(app);
     let mut all = Vec::new();
+    let own = app
+        .live
+        .as_ref()
+        .is_none_or(|l| l.how == Running::Own && !l.state.resumed);
+    let own = own && !app.preflight.starting;
     if in_the_way(app).is_none() || waiting(app).is_some() {
         all.push(Next);
     }
@@ -167,6 +252,9 @@ pub fn actions(app: &App) -> Vec<Action> {
             if !c.examples.is_empty() {
                 all.push(Details);
             }
+            if own && engine::can_be_made_alone(&c.name) {
+                all.push(RecheckOne);
+            }
         }
         Some(Item::Loss(l)) => {
             all.push(AcceptLoss);
@@ -176,11 +264,7 @@ pub fn actions(app: &App) -> Vec<Action> {
         }
         _ => {}
     }
-    let own = app
-        .live
-        .as_ref()
-        .is_none_or(|l| l.how == Running::Own && !l.state.resumed);
-    if own && !app.preflight.starting {
+    if own {
         all.push(Recheck);
     }
     all.extend([Up, Down, PageUp, PageDown, First, Last]);
@@ -254,6 +338,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Action::RecheckOne => recheck_one(app),
         Action::Recheck => {
             let mut effects = vec![Effect::Withdraw];
             effects.extend(start(app));
@@ -263,6 +348,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             app.back();
             app.live = None;
             app.preflight.starting = false;
+            forget_redone(app);
             vec![Effect::Withdraw]
         }
         _ => Vec::new(),
@@ -326,7 +412,10 @@ fn line(app: &App, pen: &mut Pen, row: Rect, item: &Item, chosen: bool) {
                 Verdict::Warn => (WARN, Role::Warn),
                 Verdict::Fail => (BAD, Role::Bad),
             };
-            pen.sign(x, y, sign, role);
+            match app.preflight.redoing.as_ref() == Some(&check.name) {
+                true => pen.raw(x, y, 2, pen.look.spinner(app.now), Role::Accent),
+                false => pen.sign(x, y, sign, role),
+            };
             pen.text(x + 2, y, title - 3, &check.title, plain);
             let rest = row.right().saturating_sub(x + title);
             let took = match check.verdict {

@@ -1,6 +1,7 @@
 //! Can I trust it, and if not, what exactly differs? The report of a run, or of a
 //! comparison: the outcome, every check with its evidence, every difference.
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert::Marks;
 use crate::report::{self, Outcome, Report, Verdict, Verification, html, json, markdown, words};
 use crate::tui::action::Action;
@@ -14,7 +15,7 @@ use crate::tui::theme::Role;
 use crate::tui::widgets::list::{List, Move};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What is shown.
@@ -233,36 +234,40 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
     }
 }
 
-/// Saves the report there.
+/// Saves it under that name.
 pub fn save(app: &mut App, path: &str) -> Vec<Effect> {
     let Some(Subject::Run(report)) = app.report.as_ref().map(|r| &r.subject) else {
         return Vec::new();
     };
-    let path = PathBuf::from(crate::config::expand_home(
-        path,
-        &crate::config::process_env,
-    ));
-    let ending = path
-        .extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default();
-    // By the ending, in small letters; the words stand apart from kinds of stores.
-    let text = match ending.to_ascii_lowercase().as_str() {
+    let env = &crate::config::process_env;
+    let path = PathBuf::from(crate::config::expand_home(path, env));
+    match rendered(report, &path) {
+        Ok(text) => vec![Effect::Save(path, text.into_bytes())],
+        Err(error) => {
+            app.complain(error.what_to_do().unwrap_or(error.message()));
+            Vec::new()
+        }
+    }
+}
+
+/// Saves a report as a new file.
+pub fn save_as(report: &Report, path: &Path) -> Result<()> {
+    crate::cli::write_new(path, rendered(report, path)?.as_bytes())
+}
+
+/// By the ending, in small letters; the words stand apart from kinds of stores.
+fn rendered(report: &Report, path: &Path) -> Result<String> {
+    let ending = path.extension().and_then(|e| e.to_str());
+    let ending = ending.unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
         "html" | "htm" => Ok(html::render(report)),
         "md" => Ok(markdown::render(report)),
         "txt" => Ok(report::text::render(report, &report::text::Look::default())),
-        _ if ending.eq_ignore_ascii_case(JSON) => json::render(report),
-        _ => {
-            app.complain("The ending tells the format: .json, .md, .html or .txt.");
-            return Vec::new();
-        }
-    };
-    match text {
-        Ok(text) => vec![Effect::Save(path, text.into_bytes())],
-        Err(error) => {
-            app.complain(error.to_string());
-            Vec::new()
-        }
+        JSON => json::render(report),
+        _ => Err(
+            Error::new(ErrorKind::Usage, "the name does not tell a format")
+                .remedy("The ending tells the format: .json, .md, .html or .txt."),
+        ),
     }
 }
 

@@ -188,9 +188,10 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         },
         Action::SavePlan => {
             let proposal = app.setup.folder.join("plan.toml");
+            let run = app.setup.home.command(&["run", "FILE"]);
             app.dialog = Some(Dialog::ask(
                 "Save the plan",
-                "To which new file? `memferry run` carries it out. It holds no secrets.",
+                format!("To which new file? `{run}` carries it out. It holds no secrets."),
                 &proposal.display().to_string(),
                 Then::SavePlan,
             ));

@@ -2,12 +2,12 @@
 //! it, past runs, backups, how two stores compare. Nothing that is looked at is changed.
 
 use super::Worker;
-use crate::config::{self, Side, process_env};
+use crate::config::{self, Config, Side, process_env};
 use crate::engine::{self, RunFolder, RunState, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::Failure;
 use crate::store::{Address, Description, registry};
-use crate::tui::msg::{Msg, Place, PlaceState, Probed, RunRow};
+use crate::tui::msg::{Msg, Place, PlaceState, Probed, RunRow, Seat};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,18 @@ const READ_UP_TO: u64 = 20_000;
 
 fn failure(error: Error) -> Failure {
     Failure::from(&error)
+}
+
+/// The address with its secrets, without asking anybody; the keyring may take its time.
+pub(super) async fn filled(address: Address, side: Side, config: Config) -> Result<Address> {
+    let work = move || {
+        let filled = config::fill(address, side, &config, &process_env, None)?;
+        Ok(filled.absolute())
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(filled) => filled,
+        Err(e) => Err(Error::internal("the secrets were not looked for").because(e)),
+    }
 }
 
 async fn described(address: &Address, patience: Duration) -> Result<Description> {
@@ -87,10 +99,8 @@ impl Worker {
             let Some(address) = address else { continue };
             let (worker, config) = (self.clone(), config.clone());
             tokio::spawn(async move {
-                // Without asking anybody for a secret.
-                let filled = config::fill(address, Side::From, &config, &process_env, None);
-                let described = match filled {
-                    Ok(address) => described(&address.absolute(), PATIENCE).await,
+                let described = match filled(address, Side::From, config).await {
+                    Ok(address) => described(&address, PATIENCE).await,
                     Err(error) => Err(error),
                 };
                 worker
@@ -101,16 +111,22 @@ impl Worker {
     }
 
     /// Asks a store, and if it is small reads it.
-    pub(super) async fn probe(self, side: Side, seq: u64, address: Address, sample: bool) {
+    pub(super) async fn probe(self, seat: Seat, seq: u64, address: Address, sample: bool) {
         if sample && let Err(error) = write_sample(address.path()).await {
-            return self.tell(Msg::Probed(side, seq, Err(failure(error)))).await;
+            return self.tell(Msg::Probed(seat, seq, Err(failure(error)))).await;
         }
-        let begun = Instant::now();
-        let description = match described(&address, LONG_PATIENCE).await {
-            Ok(description) => description,
-            Err(error) => return self.tell(Msg::Probed(side, seq, Err(failure(error)))).await,
+        let complete = async {
+            let config = Config::load(&self.inner.paths, &process_env)?;
+            let address = filled(address, seat.side(), config).await?;
+            let begun = Instant::now();
+            let description = described(&address, LONG_PATIENCE).await?;
+            Ok((address, description, begun.elapsed()))
         };
-        let ms = begun.elapsed().as_secs_f64() * 1_000.0;
+        let (address, description, took) = match complete.await {
+            Ok(complete) => complete,
+            Err(error) => return self.tell(Msg::Probed(seat, seq, Err(failure(error)))).await,
+        };
+        let ms = took.as_secs_f64() * 1_000.0;
         let small = description
             .counts
             .is_some_and(|c| (1..=READ_UP_TO).contains(&c.total()));
@@ -121,14 +137,14 @@ impl Worker {
             ms,
             inspection: None,
         };
-        self.tell(Msg::Probed(side, seq, Ok(Box::new(probed))))
+        self.tell(Msg::Probed(seat, seq, Ok(Box::new(probed))))
             .await;
         if small
             && readable
             && let Ok(store) = registry::open(&address)
             && let Ok(inspection) = engine::inspect(store).await
         {
-            self.tell(Msg::Inspected(side, seq, Box::new(inspection)))
+            self.tell(Msg::Inspected(seat, seq, Box::new(inspection)))
                 .await;
         }
     }
@@ -153,10 +169,10 @@ impl Worker {
     /// Holds the target of a run against what the run left.
     pub(super) async fn verify_run(&self, run: RunFolder) -> Msg {
         let verified = async {
-            let config = config::Config::load(&self.inner.paths, &process_env)?;
+            let config = Config::load(&self.inner.paths, &process_env)?;
             let address = run.plan()?.target.address(&|_| None)?;
-            let address = config::fill(address, Side::To, &config, &process_env, None)?;
-            engine::verify_run(&run, registry::open(&address.absolute())?).await
+            let address = filled(address, Side::To, config).await?;
+            engine::verify_run(&run, registry::open(&address)?).await
         };
         Msg::Compared(verified.await.map(Box::new).map_err(failure))
     }
@@ -234,7 +250,7 @@ fn row(folder: RunFolder) -> RunRow {
     }
 }
 
-/// Compares two stores.
+/// Compares two stores, complete with their secrets.
 pub(super) async fn compare(a: Address, b: Address) -> Msg {
     let compared = async { engine::compare(registry::open(&a)?, registry::open(&b)?).await };
     Msg::Compared(compared.await.map(Box::new).map_err(failure))

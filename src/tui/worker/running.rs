@@ -1,16 +1,16 @@
 //! Runs: starting, resuming and taking back, following one of another process, showing
 //! one again, and trying a plan ahead without writing.
 
+use super::looking::filled;
 use super::{FRAME, Worker};
-use crate::config::{self, Config, Side, process_env};
+use crate::config::{Config, Side, process_env};
 use crate::engine::{
-    self, Ask, Command, Handle, Home, Options, Plan, RunFolder, RunState, RunStatus, Stamped,
-    Stores,
+    self, Ask, Command, Handle, Options, Plan, RunFolder, RunState, RunStatus, Stamped, Stores,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::Failure;
-use crate::store::{Address, registry};
-use crate::tui::msg::{Foreseen, Msg, Running};
+use crate::store::{Address, Store, registry};
+use crate::tui::msg::{Msg, Running};
 use std::io::{BufRead as _, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,10 +120,10 @@ impl Worker {
             restart: false,
             source_copy,
         };
-        let filled = |store: &engine::StoreRef, side| -> Result<Address> {
+        let open = async |store: &engine::StoreRef, side| -> Result<Arc<dyn Store>> {
             let config = Config::load(&self.inner.paths, &process_env)?;
-            let address = store.address(&|_| None)?;
-            Ok(config::fill(address, side, &config, &process_env, None)?.absolute())
+            let address = filled(store.address(&|_| None)?, side, config).await?;
+            registry::open(&address)
         };
         match what {
             Begin::Start(plan, (source, target), copy) => {
@@ -137,14 +137,14 @@ impl Worker {
             Begin::Resume(run) => {
                 let plan = run.plan()?;
                 let stores = Stores {
-                    source: registry::open(&filled(&plan.source, Side::From)?)?,
-                    target: registry::open(&filled(&plan.target, Side::To)?)?,
+                    source: open(&plan.source, Side::From).await?,
+                    target: open(&plan.target, Side::To).await?,
                 };
                 let rate = plan.write.rate;
                 Ok((engine::resume(&run, stores, options(false)).await?, rate))
             }
             Begin::RollBack(run) => {
-                let target = registry::open(&filled(&run.plan()?.target, Side::To)?)?;
+                let target = open(&run.plan()?.target, Side::To).await?;
                 Ok((engine::rollback(&run, target, options(false)).await?, 0))
             }
         }
@@ -279,50 +279,5 @@ impl Worker {
             }
         }
         self.inner.state.send_replace(Some(Arc::new(state)));
-    }
-
-    /// Nobody waits for it any more.
-    pub(super) fn drop_forecast(&self) {
-        let commands = self.now(|now| now.forecast.take());
-        if let Some(commands) = commands {
-            tokio::spawn(async move {
-                let _ = commands.send(Command::Stop { rollback: false }).await;
-            });
-        }
-    }
-
-    /// What a plan would do, found by a dry run in a folder of its own.
-    pub(super) async fn forecast(self, seq: u64, plan: Plan, stores: (Address, Address)) {
-        let found = self.foreseen(plan, stores).await;
-        let found = found.map(Box::new).map_err(|e| Failure::from(&e));
-        self.tell(Msg::Forecast(seq, found)).await;
-    }
-
-    async fn foreseen(&self, mut plan: Plan, stores: (Address, Address)) -> Result<Foreseen> {
-        let dir = tempfile::Builder::new()
-            .prefix("memferry-ahead-")
-            .tempdir()
-            .map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
-        plan.write.stage_dir = None;
-        let stores = Stores {
-            source: registry::open(&stores.0)?,
-            target: registry::open(&stores.1)?,
-        };
-        let options = Options {
-            home: Home::new(dir.path()),
-            ask: Ask::Never,
-            restart: false,
-            source_copy: false,
-        };
-        let begun = Instant::now();
-        let handle = engine::start(plan, stores, options).await?;
-        self.now(|now| now.forecast = Some(handle.commands()));
-        let report = handle.report().await?;
-        let ms = begun.elapsed().as_millis() as u64;
-        match (report.review, report.failure) {
-            (Some(review), _) => Ok(Foreseen { review, ms }),
-            (None, Some(failure)) => Err(Error::new(failure.kind, failure.message)),
-            (None, None) => Err(Error::internal("nothing was found out")),
-        }
     }
 }

@@ -2,10 +2,10 @@
 //! every kind of store, with a form made from its settings.
 
 use super::{Choice, end};
-use crate::config::{Side, process_env};
+use crate::config::{SecretRef, process_env};
 use crate::store::{Address, Descriptor, Shape, registry};
 use crate::tui::app::App;
-use crate::tui::msg::PlaceState;
+use crate::tui::msg::{PlaceState, Seat};
 use crate::tui::screens::home;
 use crate::tui::widgets::form::{Field, Form};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,23 @@ use std::path::{Path, PathBuf};
 /// Where the sample store is written to.
 pub fn sample_path(app: &App) -> PathBuf {
     app.setup.paths.state_dir.join("sample").join("sample.db")
+}
+
+/// The form of a store, which shows which of its secrets the keyring has.
+pub(super) fn form_at(app: &App, address: &Address) -> Form {
+    let mut form = form_of(address.descriptor(), Some(address));
+    let profile = app.setup.config.profile_of(address);
+    for field in &mut form.fields {
+        let place = profile.and_then(|p| p.secrets.get(field.name));
+        let from = match place {
+            Some(SecretRef::Keyring(_)) => "in the keyring".to_owned(),
+            Some(SecretRef::File(path)) => format!("in {}", path.display()),
+            Some(SecretRef::Env(name)) => format!("from {name}"),
+            Some(SecretRef::Asked) | None => continue,
+        };
+        field.instead = Some(("set".to_owned(), from));
+    }
+    form
 }
 
 /// The form of a kind of store.
@@ -28,11 +45,11 @@ pub fn form_of(descriptor: &'static Descriptor, preset: Option<&Address>) -> For
     Form::new(fields.collect())
 }
 
-pub(super) fn choices(app: &App, side: Side) -> Vec<Choice> {
+pub(super) fn choices(app: &App, seat: Seat) -> Vec<Choice> {
     let mut all: Vec<Choice> = Vec::new();
-    let fits = |d: &Descriptor| match side {
-        Side::From => d.source,
-        Side::To => d.target,
+    let fits = |d: &Descriptor| match seat {
+        Seat::Target => d.target,
+        Seat::Source | Seat::First | Seat::Second => d.source,
     };
     let mut push = |label: String, detail: String, address: &Address, sample: bool| {
         let descriptor = address.descriptor();
@@ -44,7 +61,7 @@ pub(super) fn choices(app: &App, side: Side) -> Vec<Choice> {
                 descriptor,
                 preset: Some(address.clone()),
                 sample,
-                form: form_of(descriptor, Some(address)),
+                form: form_at(app, address),
             });
         }
     };
@@ -69,7 +86,7 @@ pub(super) fn choices(app: &App, side: Side) -> Vec<Choice> {
             false,
         );
     }
-    if side == Side::From
+    if matches!(seat, Seat::Source | Seat::First)
         && let Ok(address) = Address::parse(&sample_path(app).display().to_string())
     {
         push(
@@ -130,12 +147,12 @@ fn free_file(kind: &'static Descriptor, folder: &Path, source: Option<&Path>) ->
 }
 
 /// A store made by a person in the form of its kind, proposed as a new one: for tests.
-pub fn choose_kind(app: &mut App, side: Side, kind: &'static Descriptor) {
-    let at = end(app, side)
+pub fn choose_kind(app: &mut App, seat: Seat, kind: &'static Descriptor) {
+    let at = end(app, seat)
         .choices
         .iter()
         .position(|c| c.preset.is_none() && c.descriptor == kind);
-    let pick = end(app, side);
+    let pick = end(app, seat);
     pick.forget();
     match at {
         Some(at) => pick.list.at = at,

@@ -2,21 +2,23 @@
 //! the right.
 
 use super::{Pick, Probe, end_of};
-use crate::config::Side;
 use crate::report::words;
 use crate::tui::app::App;
+use crate::tui::msg::Seat;
 use crate::tui::pen::{ARROW, BAD, DOT, GOOD, Pen, WARN};
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
 
 /// Draws it.
-pub fn view(app: &App, side: Side, pen: &mut Pen, area: Rect) {
-    let pick = end_of(app, side);
+pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
+    let pick = end_of(app, seat);
     let narrow = area.width < 72;
     let left = if narrow { 20 } else { (area.width / 2).min(50) };
-    let heading = match side {
-        Side::From => "Where do memories come from?",
-        Side::To => "Where do they go?",
+    let heading = match seat {
+        Seat::Source => "Where do memories come from?",
+        Seat::Target => "Where do they go?",
+        Seat::First => "Compare which store?",
+        Seat::Second => "With which other?",
     };
     pen.text(area.x, area.y, left, heading, Role::Title);
     let list = Rect::new(area.x, area.y + 2, left, area.height.saturating_sub(2));
@@ -120,7 +122,7 @@ fn answer(app: &App, pick: &Pick, pen: &mut Pen, area: Rect) {
         Probe::Here(probed) => {
             let d = &probed.description;
             let ms = format!("{:.1} ms", probed.ms);
-            match (d.exists, pick.side) {
+            match (d.exists, pick.seat) {
                 (true, _) => line(
                     pen,
                     GOOD,
@@ -128,7 +130,7 @@ fn answer(app: &App, pick: &Pick, pen: &mut Pen, area: Rect) {
                     &format!("{}, {ms}", d.layout),
                     Role::Text,
                 ),
-                (false, Side::To) => {
+                (false, Seat::Target) => {
                     line(
                         pen,
                         GOOD,
@@ -138,7 +140,7 @@ fn answer(app: &App, pick: &Pick, pen: &mut Pen, area: Rect) {
                     );
                     return;
                 }
-                (false, Side::From) => {
+                (false, _) => {
                     line(pen, BAD, Role::Bad, "not there", Role::Bad);
                     return;
                 }
@@ -147,13 +149,13 @@ fn answer(app: &App, pick: &Pick, pen: &mut Pen, area: Rect) {
             facts.extend(d.counts.as_ref().map(words::counts));
             facts.extend(d.bytes.map(words::bytes));
             let empty = d.counts.is_some_and(|c| c.total() == 0);
-            let (sign, role) = match (pick.side, empty) {
-                (Side::To, false) | (Side::From, true) => (WARN, Role::Warn),
+            let (sign, role) = match (pick.seat, empty) {
+                (Seat::Target, false) | (Seat::Source, true) => (WARN, Role::Warn),
                 _ => (GOOD, Role::Good),
             };
-            let said = match (pick.side, empty) {
-                (Side::To, false) => format!("not empty: {}", facts.join(", ")),
-                (Side::From, true) => format!("nothing in it: {}", facts.join(", ")),
+            let said = match (pick.seat, empty) {
+                (Seat::Target, false) => format!("not empty: {}", facts.join(", ")),
+                (Seat::Source, true) => format!("nothing in it: {}", facts.join(", ")),
                 _ => facts.join(", "),
             };
             line(pen, sign, role, &said, Role::Text);

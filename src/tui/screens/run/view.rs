@@ -242,9 +242,13 @@ fn end(app: &App, pen: &mut Pen, area: Rect, live: &Live) -> u16 {
     if outcome == Outcome::Interrupted && area.height > took {
         let command = app.setup.home.command(&["resume", &live.run]);
         let text = format!("Go on with: {command}");
-        took += pen
-            .text(area.x + 2, area.y + took, area.width - 2, &text, Role::Text)
-            .min(1);
+        let at = Rect::new(
+            area.x + 2,
+            area.y + took,
+            area.width - 2,
+            (area.height - took).min(3),
+        );
+        took += pen.wrapped(at, &text, Role::Text);
     }
     let key = app.setup.keymap.shown(Action::Next);
     if area.height > took {

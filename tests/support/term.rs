@@ -1,9 +1,11 @@
 //! A pseudo-terminal with the program in it.
 
+#![allow(dead_code)]
+
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read as _, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Longest that something on the screen is waited for.
@@ -24,6 +26,9 @@ pub struct Term {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     pub keys: usize,
+    /// Longest that something is waited for.
+    pub patience: Duration,
+    came: Arc<(Mutex<usize>, Condvar)>,
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {
@@ -37,6 +42,7 @@ fn size(columns: u16, rows: u16) -> PtySize {
 
 impl Term {
     pub fn open(
+        program: &str,
         args: &[&str],
         env: &[(String, String)],
         folder: &Path,
@@ -44,7 +50,7 @@ impl Term {
         rows: u16,
     ) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_memferry"));
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.cwd(folder);
         command.env_clear();
@@ -56,12 +62,15 @@ impl Term {
         let parser = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 1_000)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let (to, kept) = (parser.clone(), raw.clone());
+        let came = Arc::new((Mutex::new(0), Condvar::new()));
+        let (to, kept, tell) = (parser.clone(), raw.clone(), came.clone());
         std::thread::spawn(move || {
             let mut chunk = [0; 8192];
             while let Ok(n @ 1..) = reader.read(&mut chunk) {
                 to.lock().unwrap().process(&chunk[..n]);
                 kept.lock().unwrap().extend_from_slice(&chunk[..n]);
+                *tell.0.lock().unwrap() += n;
+                tell.1.notify_all();
             }
         });
         let writer = pair.master.take_writer().unwrap();
@@ -72,6 +81,8 @@ impl Term {
             writer,
             child,
             keys: 0,
+            patience: PATIENCE,
+            came,
         }
     }
 
@@ -93,6 +104,12 @@ impl Term {
     /// Whether the whole screen is the program's.
     pub fn is_taken(&self) -> bool {
         self.parser.lock().unwrap().screen().alternate_screen()
+    }
+
+    /// How many frames were drawn. Each leaves the cursor either hidden or shown.
+    pub fn frames(&self) -> usize {
+        let raw = self.raw();
+        raw.matches("\x1b[?25l").count() + raw.matches("\x1b[?25h").count()
     }
 
     /// Sends bytes as they are.
@@ -130,8 +147,28 @@ impl Term {
             if seen(&screen) {
                 return self;
             }
-            assert!(begun.elapsed() < PATIENCE, "{what:?} in vain:\n{screen}");
+            assert!(
+                begun.elapsed() < self.patience,
+                "{what:?} in vain:\n{screen}"
+            );
             std::thread::sleep(Duration::from_millis(15));
+        }
+    }
+
+    /// Waits for this, and looks as soon as anything comes: for measuring.
+    pub fn at_once(&mut self, seen: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let came = *self.came.0.lock().unwrap();
+            if seen(&self.screen()) {
+                return;
+            }
+            assert!(begun.elapsed() < self.patience, "{}", self.screen());
+            let all = self.came.0.lock().unwrap();
+            if *all == came {
+                let wait = Duration::from_millis(100);
+                drop(self.came.1.wait_timeout(all, wait).unwrap());
+            }
         }
     }
 
@@ -172,7 +209,7 @@ impl Term {
                 return (status.exit_code(), self.screen());
             }
             assert!(
-                begun.elapsed() < PATIENCE,
+                begun.elapsed() < self.patience,
                 "it does not end:\n{}",
                 self.screen()
             );

@@ -1,10 +1,18 @@
-//! The pictures of the README, made from the real program with the sample store.
-//! `tests/tools/pictures` makes them anew.
+//! The pictures of the README, made from the real program with the sample store in a
+//! pseudo-terminal: `tests/tools/pictures` makes them anew. The home folder is a temporary
+//! one whose path is as long as [`HOME`], which stands in its place in the pictures.
 
-use crate::Sandbox;
-use crate::term::{ENTER, Term};
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "../support/term.rs"]
+mod term;
+
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use term::{ENTER, Term};
+
+/// The home folder of whoever is seen at work.
+const HOME: &str = "/home/ada";
 
 const COLUMN: f64 = 8.4;
 const ROW: f64 = 18.0;
@@ -71,42 +79,108 @@ fn picture(term: &Term) -> String {
     })
 }
 
-fn keep(term: &Term, name: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("docs/pictures")
-        .join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, picture(term)).unwrap();
+/// A home with the sample store where memorygraph keeps it.
+struct Home {
+    dir: tempfile::TempDir,
+    program: String,
 }
 
-#[test]
-#[ignore = "writes the pictures of the documentation"]
-fn pictures() {
-    let sandbox = Sandbox::new();
-    sandbox.default_store();
-    let deep = [("COLORTERM", "truecolor")];
-    let mut term = sandbox.open(&[], &deep, 92, 24);
+impl Home {
+    fn new(program: &str) -> Self {
+        let random = HOME.len() - "/tmp/".len();
+        let dir = tempfile::Builder::new()
+            .prefix("")
+            .rand_bytes(random)
+            .tempdir_in("/tmp")
+            .unwrap();
+        let home = Self {
+            dir,
+            program: program.to_owned(),
+        };
+        assert_eq!(home.path().len(), HOME.len());
+        std::fs::create_dir(home.store().parent().unwrap()).unwrap();
+        std::fs::copy(root().join("assets/sample.db"), home.store()).unwrap();
+        home
+    }
+
+    fn path(&self) -> &str {
+        self.dir.path().to_str().unwrap()
+    }
+
+    fn store(&self) -> PathBuf {
+        self.dir.path().join(".memorygraph/memory.db")
+    }
+
+    /// Fills the store up, so that a run can be seen.
+    fn fill(&self, memories: usize) {
+        let db = rusqlite::Connection::open(self.store()).unwrap();
+        db.execute_batch(&format!(
+            "INSERT INTO nodes
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {memories})
+             SELECT id || i, label, json_set(properties, '$.id', id || i), created_at, updated_at
+             FROM n, (SELECT * FROM nodes LIMIT 1)"
+        ))
+        .unwrap();
+    }
+
+    fn wizard(&self) -> Term {
+        let env = [
+            ("HOME", self.path()),
+            ("TMPDIR", self.path()),
+            ("TZ", "UTC"),
+            ("LANG", "C.UTF-8"),
+            ("TERM", "xterm-256color"),
+            ("COLORTERM", "truecolor"),
+            ("PATH", "/usr/bin:/bin"),
+        ]
+        .map(|(n, v)| (n.to_owned(), v.to_owned()));
+        Term::open(&self.program, &[], &env, self.dir.path(), 92, 24)
+    }
+
+    fn keep(&self, term: &Term, name: &str) {
+        let path = root().join("docs/pictures").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let picture = picture(term).replace(self.path(), HOME);
+        let name = self.path().rsplit('/').next().unwrap();
+        assert!(!picture.contains(name), "a part of the path is left");
+        std::fs::write(path, picture).unwrap();
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn main() {
+    let Some(program) = std::env::args().nth(1) else {
+        eprintln!("Give the program: target/release/memferry");
+        std::process::exit(1);
+    };
+    let program = std::path::absolute(program).unwrap();
+    let program = program.to_str().unwrap();
+    let home = Home::new(program);
+    let mut term = home.wizard();
     term.see("60").key(ENTER).see("come from?").see("newest:");
     term.key(ENTER)
         .see("it will be made")
         .key(ENTER)
         .see("every field of every record");
     term.key(ENTER).see("Nothing is in the way");
-    keep(&term, "preflight.svg");
+    home.keep(&term, "preflight.svg");
     term.key(ENTER).see("will be added");
-    keep(&term, "review.svg");
+    home.keep(&term, "review.svg");
     term.key(ENTER)
         .see("Moved and verified")
         .key(ENTER)
         .see("= same 154");
-    keep(&term, "report.svg");
+    home.keep(&term, "report.svg");
     term.key("h").see("Last reports").see("Moved and verified");
-    keep(&term, "home.svg");
+    home.keep(&term, "home.svg");
     term.key("\x03");
     term.end();
-    let sandbox = Sandbox::new();
-    sandbox.big("home/.memorygraph/memory.db", 40_000);
-    let mut term = sandbox.open(&[], &deep, 92, 24);
+    let home = Home::new(program);
+    home.fill(40_000);
+    let mut term = home.wizard();
     term.see("memory.db")
         .key(ENTER)
         .see("come from?")
@@ -120,6 +194,5 @@ fn pictures() {
         .key(ENTER)
         .see("will be added");
     term.key(ENTER).key("-").see("about ");
-    keep(&term, "run.svg");
-    term.key("\x03");
+    home.keep(&term, "run.svg");
 }

@@ -1,0 +1,128 @@
+//! What becomes of answers that come while somebody goes on: counts that grow and are given
+//! up, checks that are made again.
+
+use crate::data::{check, failure};
+use crate::states::{last_count, no_room, options};
+use crate::support::{Wizard, shown_at};
+use memferry::report::Verdict;
+use memferry::tui::msg::{Counted, Effect, Msg};
+
+fn counts(wizard: &Wizard) -> usize {
+    let is = |e: &&Effect| matches!(e, Effect::Forecast { .. });
+    wizard.asked.iter().filter(is).count()
+}
+
+fn drops(wizard: &Wizard) -> usize {
+    let is = |e: &&Effect| matches!(e, Effect::DropForecast);
+    wizard.asked.iter().filter(is).count()
+}
+
+fn rest(wizard: &mut Wizard) {
+    wizard.app.now += 1_000;
+    wizard.tell(Msg::Tick);
+}
+
+#[test]
+fn only_what_changes_the_selection_is_counted_again() {
+    let mut wizard = Wizard::new();
+    options(&mut wizard);
+    let before = counts(&wizard);
+    // Another policy, another level, no backup: what was counted holds.
+    wizard.keys("→\t→→\t→");
+    rest(&mut wizard);
+    assert_eq!(counts(&wizard), before);
+    assert!(shown_at(&wizard, 120, 40).contains("would be replaced"));
+    wizard.keys("\t\tsolution");
+    rest(&mut wizard);
+    assert_eq!(counts(&wizard), before + 1);
+    let old = last_count(&wizard);
+    wizard.keys(",fix");
+    rest(&mut wizard);
+    assert_eq!(counts(&wizard), before + 2);
+    // A late word of the count that was given up changes nothing.
+    let late = Counted {
+        read: 777,
+        total: Some(778),
+        selected: Some(5),
+    };
+    wizard.tell(Msg::Counting(old, late));
+    assert!(!shown_at(&wizard, 120, 40).contains("777"));
+}
+
+#[test]
+fn a_count_is_given_up_by_leaving_and_begun_anew_by_coming_back() {
+    let mut wizard = Wizard::new();
+    options(&mut wizard);
+    wizard.keys("\t\t\t\tsolution");
+    rest(&mut wizard);
+    let (counted, dropped) = (counts(&wizard), drops(&wizard));
+    wizard.keys("\x1b");
+    assert_eq!(drops(&wizard), dropped + 1);
+    wizard.keys("\n");
+    rest(&mut wizard);
+    assert_eq!(counts(&wizard), counted + 1);
+}
+
+fn asked_alone(wizard: &Wizard) -> Option<(u64, String)> {
+    wizard.asked.iter().rev().find_map(|effect| match effect {
+        Effect::CheckAlone { seq, name, .. } => Some((*seq, name.clone())),
+        _ => None,
+    })
+}
+
+fn starts(wizard: &Wizard) -> usize {
+    let is = |e: &&Effect| matches!(e, Effect::Start { .. });
+    wizard.asked.iter().filter(is).count()
+}
+
+#[test]
+fn a_check_is_made_again_alone_and_what_is_mended_goes_on() {
+    let mut wizard = Wizard::new();
+    no_room(&mut wizard);
+    let begun = starts(&wizard);
+    wizard.keys("o");
+    let (seq, name) = asked_alone(&wizard).expect("the check is asked for");
+    assert_eq!(name, "room");
+    // It still fails: its row says what is found now, and nothing begins.
+    let still = check(
+        "Room",
+        Verdict::Fail,
+        "needs 1.9 GB, 1.8 GB free",
+        "Free 100 MB.",
+    );
+    wizard.tell(Msg::Rechecked(seq, Ok(Box::new(still))));
+    let shown = shown_at(&wizard, 120, 40);
+    assert!(
+        shown.contains("1.8 GB free") && !shown.contains("1.1 GB free"),
+        "{shown}"
+    );
+    assert_eq!(starts(&wizard), begun);
+    // It could not be made: that is said, and changes no row.
+    wizard.keys("o");
+    let (seq, _) = asked_alone(&wizard).expect("the check is asked for");
+    wizard.tell(Msg::Rechecked(seq, Err(failure("no answer", "Wait."))));
+    let shown = shown_at(&wizard, 120, 40);
+    assert!(
+        shown.contains("no answer") && shown.contains("1.8 GB free"),
+        "{shown}"
+    );
+    // It passes: nothing stops the run any more, so all checks are made again.
+    wizard.keys("o");
+    let (seq, _) = asked_alone(&wizard).expect("the check is asked for");
+    let good = check("Room", Verdict::Pass, "9 GB free", "");
+    wizard.tell(Msg::Rechecked(seq, Ok(Box::new(good))));
+    assert_eq!(starts(&wizard), begun + 1);
+}
+
+#[test]
+fn a_check_of_what_was_staged_is_not_made_alone() {
+    let mut wizard = Wizard::new();
+    no_room(&mut wizard);
+    // Up to the check of dangling relationships, which only reading the source can make.
+    wizard.keys("↑↑");
+    let shown = shown_at(&wizard, 120, 40);
+    assert!(shown.contains("2 relationships"), "{shown}");
+    wizard.asked.clear();
+    wizard.keys("o");
+    assert!(asked_alone(&wizard).is_none());
+}
