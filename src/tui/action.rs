@@ -114,7 +114,7 @@ actions! {
     Complete "complete" Migration "Complete" "Complete the path"
     Advanced "advanced" Migration "Advanced" "Show or hide what is seldom changed"
     RecheckOne "recheck-one" Migration "Check this" "Make the check under the cursor again, alone"
-    Recheck "recheck" Migration "Check again" "Make all checks again"
+    Recheck "recheck" Migration "Check all" "Make all checks again"
     Details "details" Migration "Which" "Show the records a check or a loss is about"
     AcceptLoss "accept-loss" Migration "Accept loss" "Accept a loss by typing its name"
     Changes "changes" Migration "Changes" "Show the records that differ, field by field"

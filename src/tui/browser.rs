@@ -452,12 +452,13 @@ fn whole(text: &str, role: Role, width: usize, marks: Marks) -> Vec<Line> {
     flow.end()
 }
 
-/// Spans, made inert and broken into lines.
+/// Spans, made inert and broken into lines, at spaces where there are any.
 struct Flow {
     width: usize,
     marks: Marks,
     lines: Vec<Line>,
-    now: Line,
+    /// The clusters of the present line, with their widths.
+    now: Vec<(Role, String, usize)>,
     columns: usize,
 }
 
@@ -474,28 +475,41 @@ impl Flow {
 
     fn push(&mut self, text: &str, role: Role) {
         let shown = inert::lines(text, self.marks);
-        let mut part = String::new();
         for g in shown.graphemes(true) {
             if g == "\n" {
-                self.now.push((role, std::mem::take(&mut part)));
                 self.line();
                 continue;
             }
             let wide = inert::width(g);
-            if self.columns + wide > self.width {
-                self.now.push((role, std::mem::take(&mut part)));
-                self.line();
+            while self.columns + wide > self.width && !self.now.is_empty() {
+                self.wrap();
             }
-            part.push_str(g);
+            self.now.push((role, g.to_owned(), wide));
             self.columns += wide;
-        }
-        if !part.is_empty() {
-            self.now.push((role, part));
         }
     }
 
+    /// Ends the line behind its last space; what follows that begins the next.
+    fn wrap(&mut self) {
+        let space = self.now.iter().rposition(|(_, g, _)| g == " ");
+        let rest = match space {
+            Some(at) => self.now.split_off(at + 1),
+            None => Vec::new(),
+        };
+        self.line();
+        self.columns = rest.iter().map(|(.., wide)| wide).sum();
+        self.now = rest;
+    }
+
     fn line(&mut self) {
-        self.lines.push(std::mem::take(&mut self.now));
+        let mut line: Line = Vec::new();
+        for (role, g, _) in self.now.drain(..) {
+            match line.last_mut() {
+                Some((last, text)) if *last == role => text.push_str(&g),
+                _ => line.push((role, g)),
+            }
+        }
+        self.lines.push(line);
         self.columns = 0;
     }
 

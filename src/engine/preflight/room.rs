@@ -1,7 +1,7 @@
 //! Room for the stage, the backup and the target.
 
 use super::{Preflight, fail, pass};
-use crate::report::Check;
+use crate::report::{Check, words};
 use crate::store::protocol::file;
 use std::path::{Path, PathBuf};
 
@@ -47,8 +47,8 @@ pub async fn check(preflight: &Preflight<'_>) -> Check {
                     format!(
                         "{} has {} free and may need {}",
                         folder.display(),
-                        mib(*free),
-                        mib(*need)
+                        words::bytes(*free),
+                        words::bytes(*need)
                     ),
                     "Free some room there, or choose another folder for the stage: --stage-dir.",
                 ),
@@ -58,16 +58,16 @@ pub async fn check(preflight: &Preflight<'_>) -> Check {
                     pass(
                         NAME,
                         TITLE,
-                        format!("at most {} needed, {} free", mib(need), mib(free)),
+                        format!(
+                            "at most {} needed, {} free",
+                            words::bytes(need),
+                            words::bytes(free)
+                        ),
                     )
                 }
             }
         }
     }
-}
-
-fn mib(bytes: u64) -> String {
-    format!("{} MB", bytes.div_ceil(1_000_000))
 }
 
 fn same_disk(a: &Path, b: &Path) -> bool {

@@ -115,8 +115,10 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
                         false => (WARN, Role::Warn),
                     };
                     pen.sign(at.x, at.y, sign, role);
-                    let made = backup.created_at.get(..16).unwrap_or(&backup.created_at);
-                    let made = made.replace('T', " ");
+                    let made = match backup.created_at.parse::<jiff::Timestamp>() {
+                        Ok(at) => words::moment(at.as_millisecond(), app.now, &app.setup.zone),
+                        Err(_) => backup.created_at.clone(),
+                    };
                     let counts = [
                         words::number(backup.counts.memories),
                         words::number(backup.counts.relationships),

@@ -399,7 +399,7 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
 fn line(app: &App, pen: &mut Pen, row: Rect, item: &Item, chosen: bool) {
     let plain = if chosen { Role::Selected } else { Role::Text };
     let dim = if chosen { Role::Selected } else { Role::Dim };
-    let title = (row.width / 2).min(44);
+    let title = (row.width / 2).min(54);
     let (x, y) = (row.x, row.y);
     match item {
         Item::Failure(failure) => {

@@ -298,7 +298,9 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     }
     if roomy {
         y += 1;
-        let rows = 4.min(area.height.saturating_sub(16));
+        // More of them where there is room for everything else.
+        let spare = area.height.saturating_sub(22).min(16);
+        let rows = 4.min(area.height.saturating_sub(16)).max(spare);
         let there = app.target.found().and_then(|p| p.inspection.as_ref());
         let most = review.types.values().max().copied().unwrap_or(0);
         let mut used = types(pen, Rect::new(left, y, half, rows), &review.types, most);

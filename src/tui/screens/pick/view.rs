@@ -12,8 +12,13 @@ use ratatui::layout::Rect;
 /// Draws it.
 pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
     let pick = end_of(app, seat);
-    let narrow = area.width < 72;
-    let left = if narrow { 20 } else { (area.width / 2).min(50) };
+    // Where there is no room for what a store is, it stands beside the list.
+    let wide = area.width >= 98;
+    let left = match area.width {
+        98.. => (area.width / 2).min(76),
+        72.. => 28,
+        _ => 20,
+    };
     let heading = match seat {
         Seat::Source => "Where do memories come from?",
         Seat::Target => "Where do they go?",
@@ -22,7 +27,6 @@ pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
     };
     pen.text(area.x, area.y, left, heading, Role::Title);
     let list = Rect::new(area.x, area.y + 2, left, area.height.saturating_sub(2));
-    let wide = left >= 30;
     pick.list.view(
         pen,
         list,
@@ -63,12 +67,19 @@ pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
         choice.descriptor.title,
         Role::Title,
     );
+    if !wide {
+        let at = Rect::new(right.x, right.y + 1, right.width, 1);
+        match &choice.preset {
+            Some(_) if !choice.sample => pen.path(at.x, at.y, at.width, &choice.detail, Role::Dim),
+            _ => pen.text(at.x, at.y, at.width, &choice.detail, Role::Dim),
+        };
+    }
     let said = 7.min(right.height / 2);
     let form = Rect::new(
         right.x,
-        right.y + 2,
+        right.y + 3,
         right.width,
-        right.height.saturating_sub(2 + said),
+        right.height.saturating_sub(3 + said),
     );
     choice.form.view(pen, form, pick.on_form);
     let below = Rect::new(right.x, right.bottom() - said, right.width, said);
