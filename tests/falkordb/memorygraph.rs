@@ -1,8 +1,9 @@
 //! What the real memorygraph sees of what was moved to a server, and the cases in which its
 //! own migration fails there: they are named after what goes wrong.
 
-use crate::scene::{GRAPH, Scene, Target, address, real, said};
-use crate::server::{Server, folder};
+use crate::ports::free_port;
+use crate::scene::{Before, GRAPH, MEMFERRY, Scene, Store, real, said};
+use crate::server::folder;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,11 +29,6 @@ fn python(args: &[&str]) -> (bool, String) {
     (out.status.success(), said)
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// memorygraph opens the graph, and its dump is that of the origin: every field of every
 /// memory, and of every relationship through its `execute_query`, since it has no other
 /// way to see them. Its own reading of doubles has 15 digits.
@@ -45,8 +41,8 @@ fn memorygraph_sees_the_same_on_a_server() {
         "adversarial-200.db",
     ] {
         let port = free_port().to_string();
-        let mut scene = Scene::new(Target::New, &[]);
-        scene.server = Server::start(&["--port", &port, "--bind", "127.0.0.1"]);
+        let listening = ["--port", &port, "--bind", "127.0.0.1"];
+        let scene = Scene::with(Store::FalkorDb, Before::New, &listening);
         let source = scene.path("origin.db");
         std::fs::copy(real(name), &source).unwrap();
         // The one character that no graph server holds.
@@ -54,10 +50,8 @@ fn memorygraph_sees_the_same_on_a_server() {
         let nul = "UPDATE nodes SET properties = replace(properties, '\\u0000', '')";
         db.execute(nul, []).unwrap();
         drop(db);
-        let out = scene
-            .migrate(&source, &scene.server.socket())
-            .output()
-            .unwrap();
+        let mut command = scene.migrate_to(MEMFERRY, &source, &scene.address());
+        let out = command.output().unwrap();
         assert!(out.status.success(), "{name}: {}", said(&out));
         let (one, two) = (scene.path("one.jsonl"), scene.path("two.jsonl"));
         let (one, two) = (one.to_str().unwrap(), two.to_str().unwrap());
@@ -87,7 +81,7 @@ fn memorygraph_sees_the_same_on_a_server() {
 /// memorygraph's own migration stops at 1,000 and says that it succeeded.
 #[test]
 fn more_than_a_thousand_memories_reach_a_server() {
-    let scene = Scene::new(Target::New, &[]);
+    let scene = Scene::new(Store::FalkorDb, Before::New);
     let source = real("plain-1500.db");
     let copy = scene.path("many.db");
     std::fs::copy(source, &copy).unwrap();
@@ -95,8 +89,8 @@ fn more_than_a_thousand_memories_reach_a_server() {
     let rest = "DELETE FROM relationships; DELETE FROM nodes WHERE rowid NOT IN (SELECT rowid FROM nodes LIMIT 1001)";
     db.execute_batch(rest).unwrap();
     drop(db);
-    let out = scene.migrate(&copy, &scene.server.socket()).output();
-    let out = out.unwrap();
+    let mut command = scene.migrate_to(MEMFERRY, &copy, &scene.address());
+    let out = command.output().unwrap();
     assert!(out.status.success(), "{}", said(&out));
     let counted = scene
         .client()
@@ -108,12 +102,12 @@ fn more_than_a_thousand_memories_reach_a_server() {
 /// changes what is being moved, again and again: what was there before stays.
 #[test]
 fn a_failing_verification_leaves_what_was_there() {
-    let scene = Scene::new(Target::NonEmpty, &[]);
+    let scene = Scene::new(Store::FalkorDb, Before::NonEmpty);
     let own =
         "MATCH (m:Memory) WHERE m.title <> 'theirs' RETURN m.id, m.title, m.content ORDER BY m.id";
     let before = scene.client().look(GRAPH, own);
     let ids: Vec<String> = {
-        let db = rusqlite::Connection::open(scene.path("source.db")).unwrap();
+        let db = rusqlite::Connection::open(scene.source()).unwrap();
         let mut ids = db
             .prepare("SELECT id FROM nodes ORDER BY rowid DESC LIMIT 5")
             .unwrap();
@@ -135,7 +129,7 @@ fn a_failing_verification_leaves_what_was_there() {
                 std::thread::sleep(Duration::from_millis(60));
             }
         });
-        let out = scene.plainly().output().unwrap();
+        let out = scene.migrate(MEMFERRY).output().unwrap();
         over.store(true, Ordering::Relaxed);
         out
     });
@@ -150,7 +144,7 @@ fn a_failing_verification_leaves_what_was_there() {
         assert!(after.contains(&line), "gone: {line}");
     }
     let out = scene
-        .command(&["inspect", &address(&scene.server.socket())])
+        .command(MEMFERRY, &["inspect", &scene.address()])
         .output();
     assert!(out.unwrap().status.success());
 }

@@ -1,6 +1,6 @@
 //! Values that only a graph server has, and names that a query cannot say.
 
-use crate::scene::{Scene, Target, said};
+use crate::scene::{Before, MEMFERRY, Scene, Store, said};
 use std::path::Path;
 
 const MADE: [&str; 4] = [
@@ -43,7 +43,7 @@ fn graph(socket: &Path, name: &str) -> String {
 /// is there, which goes another way.
 #[test]
 fn what_only_a_graph_server_has_comes_over_as_it_is() {
-    let scene = Scene::new(Target::New, &[]);
+    let scene = Scene::new(Store::FalkorDb, Before::New);
     let mut client = scene.client();
     for query in MADE {
         let answer = client.query("first", query);
@@ -53,11 +53,14 @@ fn what_only_a_graph_server_has_comes_over_as_it_is() {
     let before = look(&scene, "first");
     for name in ["new", "there"] {
         let (from, to) = (
-            graph(&scene.server.socket(), "first"),
-            graph(&scene.server.socket(), name),
+            graph(&scene.socket(), "first"),
+            graph(&scene.socket(), name),
         );
         let out = scene
-            .command(&["migrate", "--yes", "--from", &from, "--to", &to])
+            .command(
+                MEMFERRY,
+                &["migrate", "--yes", "--from", &from, "--to", &to],
+            )
             .output()
             .unwrap();
         let losses = said(&out);

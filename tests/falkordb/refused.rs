@@ -1,16 +1,21 @@
 //! What a server refuses, in words that say what to do.
 
-use crate::scene::{GRAPH, address};
+use crate::ports::free_port;
+use crate::scene::{self, GRAPH};
 use crate::server::Server;
 use memferry::error::{Error, ErrorKind};
 use memferry::model::{Key, Kind, Map, Node, Properties, Record, Row, Value};
 use memferry::store::{
-    Address, Batch, Change, Consistency, Store, WriteMode, WriteRequest, registry,
+    Address, Batch, Change, Consistency, Limit, Store, WriteMode, WriteRequest, registry,
 };
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+fn address(socket: &Path) -> String {
+    scene::address(socket, 2)
+}
 
 fn store(socket: &Path) -> Arc<dyn Store> {
     registry::open(&Address::parse(&address(socket)).unwrap()).unwrap()
@@ -134,11 +139,6 @@ async fn a_replica() {
     says(&error, ErrorKind::Denied, "primary");
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 #[tokio::test]
 async fn a_server_without_memory() {
     for filled in [false, true] {
@@ -221,11 +221,21 @@ async fn a_server_that_limits_the_time_of_queries() {
     client.say(&["GRAPH.CONFIG", "SET", "TIMEOUT_DEFAULT", "1"]);
     let address = address(&server.socket()).replace("timeout=2", "timeout=60");
     let store = registry::open(&Address::parse(&address).unwrap()).unwrap();
-    let error = match write(&store, 4_000).await {
-        Err(error) => error,
-        Ok(()) => return,
-    };
+    let error = write(&store, 4_000).await.unwrap_err();
     says(&error, error.kind(), "TIMEOUT_MAX");
+    assert!(error.to_string().contains("timed out"), "{error}");
+    let mut snapshot = store.snapshot(Consistency::InPlace).await.unwrap();
+    let limit = Limit {
+        rows: 20_000,
+        bytes: 16 << 20,
+    };
+    let error = snapshot.scan(Kind::Node, None, limit).await.unwrap_err();
+    says(&error, error.kind(), "TIMEOUT_MAX");
+    assert!(error.to_string().contains("timed out"), "{error}");
+    drop(snapshot);
+    client.say(&["GRAPH.CONFIG", "SET", "TIMEOUT_DEFAULT", "0"]);
+    client.say(&["GRAPH.CONFIG", "SET", "TIMEOUT_MAX", "0"]);
+    write(&store, 100).await.unwrap();
 }
 
 #[tokio::test]

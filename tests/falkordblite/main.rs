@@ -6,6 +6,8 @@
 
 mod lifecycle;
 mod newer;
+#[path = "../support/processes.rs"]
+mod processes;
 mod reading;
 mod sharing;
 mod support;

@@ -1,5 +1,6 @@
 //! Stores, programs that hold them, and how to look at both.
 
+pub use crate::processes::{eventually, names, runs, servers_below};
 use memferry::model::{Canon, Digest, Key, Kind, Map, Node, Properties, Record, Row, Value};
 use memferry::store::{
     Address, Applied, Batch, Change, Consistency, Limit, Store, WriteMode, WriteRequest, registry,
@@ -8,7 +9,6 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 pub fn needed(variable: &str) -> PathBuf {
     match std::env::var_os(variable) {
@@ -256,45 +256,4 @@ pub fn server_of(path: &Path) -> Option<i32> {
     let json: serde_json::Value = serde_json::from_str(&text).ok()?;
     let pid = std::fs::read_to_string(json["pidfile"].as_str()?).ok()?;
     pid.trim().parse().ok().filter(|pid| runs(*pid))
-}
-
-/// Whether a process runs; one that has ended and is not yet taken note of does not.
-pub fn runs(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|s| s.starts_with('Z')))
-}
-
-/// Waits until something is so.
-pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Pids of servers that work for a file below that folder, or in it.
-pub fn servers_below(folder: &Path) -> Vec<i32> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
-            continue;
-        };
-        let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        let cwd = std::fs::read_link(entry.path().join("cwd"));
-        if name.starts_with("redis") && cwd.is_ok_and(|cwd| cwd.starts_with(folder)) && runs(pid) {
-            all.push(pid);
-        }
-    }
-    all
-}
-
-/// Names in a folder.
-pub fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut all: Vec<_> = entries
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
-    all.sort();
-    all
 }

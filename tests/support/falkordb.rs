@@ -22,7 +22,15 @@ pub struct Server {
     child: Option<Child>,
     folder: tempfile::TempDir,
     extra: Vec<String>,
-    module: bool,
+    kind: Kind,
+}
+
+/// What a server is.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Graphs,
+    Plain,
+    Sentinel,
 }
 
 impl Server {
@@ -37,10 +45,26 @@ impl Server {
     /// A plain Redis.
     pub fn without_module() -> Self {
         let mut server = Self::prepare(&[]);
-        server.module = false;
+        server.kind = Kind::Plain;
         server.run();
         server.wait();
         server
+    }
+
+    /// A sentinel with that configuration, which it writes on.
+    pub fn sentinel(config: &str) -> Self {
+        let mut server = Self::prepare(&[]);
+        server.kind = Kind::Sentinel;
+        let socket = server.socket();
+        let config = format!("{config}\nunixsocket {}\n", socket.display());
+        std::fs::write(server.config(), config).unwrap();
+        server.run();
+        server.wait();
+        server
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("conf")
     }
 
     fn prepare(extra: &[&str]) -> Self {
@@ -52,7 +76,7 @@ impl Server {
             child: None,
             folder,
             extra: extra.iter().map(|s| (*s).to_owned()).collect(),
-            module: true,
+            kind: Kind::Graphs,
         }
     }
 
@@ -70,13 +94,18 @@ impl Server {
         command
             .arg("-c")
             .arg(script)
-            .arg(binaries.join("redis-server"))
-            .args(["--port", "0", "--unixsocket"])
-            .arg(self.socket())
-            .args(["--dir", &dir, "--save", "", "--appendonly", "no"])
+            .arg(binaries.join("redis-server"));
+        match self.kind {
+            Kind::Sentinel => command.arg(self.config()).arg("--sentinel"),
+            _ => command
+                .args(["--port", "0", "--unixsocket"])
+                .arg(self.socket())
+                .args(["--dir", &dir, "--save", "", "--appendonly", "no"]),
+        };
+        command
             .args(["--logfile", &format!("{dir}/log")])
             .args(&self.extra);
-        if self.module {
+        if self.kind == Kind::Graphs {
             command
                 .arg("--loadmodule")
                 .arg(binaries.join("falkordb.so"))

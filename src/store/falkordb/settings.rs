@@ -1,7 +1,7 @@
 //! What an address of a server may say, and the server it leads to.
 
 use crate::error::Result;
-use crate::store::protocol::resp::{Endpoint, Trust};
+use crate::store::protocol::resp::{Endpoint, Group, Trust};
 use crate::store::{Address, Setting, SettingKind};
 use std::path::Path;
 use std::time::Duration;
@@ -87,6 +87,19 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Sentinel",
         "Name of the group whose primary is meant; host and port are a sentinel's",
     ),
+    setting(
+        "sentinel_user",
+        "Sentinel user",
+        "User of the sentinels, if they ask for one",
+    ),
+    Setting {
+        secret: true,
+        ..setting(
+            "sentinel_password",
+            "Sentinel pw",
+            "Password of the sentinels, if they ask for one",
+        )
+    },
     Setting {
         kind: SettingKind::Integer {
             min: 1,
@@ -119,7 +132,13 @@ pub(super) fn endpoint(address: &Address) -> Result<Endpoint> {
         endpoint = endpoint.encrypted(Trust::new(address.get("ca").map(Path::new))?);
     }
     if let Some(group) = address.get("sentinel") {
-        endpoint = endpoint.behind(group, sentinels(host, port));
+        let own = |name: &str| address.get(name).map(str::to_owned);
+        endpoint = endpoint.behind(Group {
+            name: group.to_owned(),
+            sentinels: sentinels(host, port),
+            user: own("sentinel_user"),
+            password: own("sentinel_password"),
+        });
     }
     if let Some(seconds) = address.get("timeout").and_then(|t| t.parse().ok()) {
         endpoint = endpoint.timeout(Duration::from_secs(seconds));

@@ -32,6 +32,7 @@ use reading::Reading;
 use server::{Content, Server, Start};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use write::{Change, Closed, Ending, LiteWriter, New};
 
 /// What a graph holds; a file can be built aside and changed in one step besides.
@@ -88,6 +89,19 @@ pub static DESCRIPTOR: Descriptor = Descriptor {
             secret: false,
             required: false,
         },
+        Setting {
+            name: "timeout",
+            label: "Timeout",
+            help: "Seconds to wait for one answer of a server (60)",
+            kind: SettingKind::Integer {
+                min: 1,
+                max: 86_400,
+            },
+            default: None,
+            env: &["MEMFERRY_FALKORDBLITE_TIMEOUT"],
+            secret: false,
+            required: false,
+        },
     ],
     capabilities: CAPABILITIES,
     source: true,
@@ -131,7 +145,11 @@ impl Lite {
     /// The graph in a server.
     fn graph(&self, endpoint: &super::protocol::resp::Endpoint) -> graph::Graph {
         let shown = self.address.to_string();
-        graph::Graph::new(endpoint.clone(), &self.graph, TITLE, shown)
+        let mut endpoint = endpoint.clone();
+        if let Some(seconds) = self.address.get("timeout").and_then(|t| t.parse().ok()) {
+            endpoint = endpoint.timeout(Duration::from_secs(seconds));
+        }
+        graph::Graph::new(endpoint, &self.graph, TITLE, shown)
     }
 
     /// What is at the path, and who has it open.

@@ -135,6 +135,21 @@ pub(super) fn remove(database: &Path, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// Whether memferry wrote that, to keep others out.
+pub(super) fn is_ours(said: &[u8]) -> bool {
+    serde_json::from_slice::<Settings>(said).is_ok_and(|s| s.memferry.is_some())
+}
+
+/// Removes the file if it is that of a run which was killed.
+pub(super) fn forget(database: &Path, run: &str) -> Result<()> {
+    let path = beside(database);
+    let said = content(&path)?.and_then(|b| serde_json::from_slice::<Settings>(&b).ok());
+    match said.is_some_and(|said| said.memferry.as_deref() == Some(run)) {
+        true => file::remove(&path).map(drop),
+        false => Ok(()),
+    }
+}
+
 /// The error where nobody can tell whether a server has the file open.
 pub(super) fn unreadable(database: &Path) -> Error {
     let path = beside(database);

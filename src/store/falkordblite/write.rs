@@ -86,7 +86,7 @@ impl Closed {
             dbfilename: text(target.file_name()),
             memferry: Some(run.to_owned()),
         };
-        let before = settings::content(&path)?;
+        let before = settings::content(&path)?.filter(|said| !settings::is_ours(said));
         match held::look(target, true)? {
             Held::Nobody => {}
             Held::Memferry => return Err(held::taken(target)),
@@ -280,7 +280,8 @@ impl Writer for LiteWriter {
 /// Removes what a run left beside a file when it was killed.
 pub(super) fn discard(target: &Path, run: &str) -> Result<()> {
     opened::clear(&build_path(target, run)?)?;
-    opened::clear(&change_path(target, run)?)
+    opened::clear(&change_path(target, run)?)?;
+    settings::forget(target, run)
 }
 
 /// Removes what killed runs left that changed that file.

@@ -3,6 +3,7 @@
 //! server, and who started it, is for the store that uses this.
 
 mod compact;
+mod fingerprint;
 mod floats;
 mod names;
 mod record;
@@ -53,25 +54,6 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     isolated_snapshots: false,
     modes: &[WriteMode::Aside, WriteMode::Journal],
 };
-
-/// Commands that can change a graph, as the server counts them.
-const WRITING: [&str; 15] = [
-    "graph.query",
-    "graph.bulk",
-    "graph.effect",
-    "graph.restore",
-    "rename",
-    "renamenx",
-    "restore",
-    "restore-asking",
-    "move",
-    "copy",
-    "swapdb",
-    "flushdb",
-    "flushall",
-    "eval",
-    "fcall",
-];
 
 /// A graph on a server, there or not.
 #[derive(Clone, Debug)]
@@ -143,7 +125,8 @@ impl Graph {
 
     /// See [`crate::store::Store::fingerprint`].
     pub(crate) async fn fingerprint(&self) -> Result<Fingerprint> {
-        self.on(|graph| fingerprint(&mut graph.session()?)).await
+        self.on(|graph| fingerprint::fingerprint(&mut graph.session()?))
+            .await
     }
 
     /// The running server and the graph's name.
@@ -234,7 +217,7 @@ impl Graph {
                 .remedy("Look at it, then remove it by hand.")
             };
             session.watch()?;
-            if !session.exists()? || self::fingerprint(&mut session)? != expected {
+            if !session.exists()? || fingerprint::fingerprint(&mut session)? != expected {
                 return Err(changed());
             }
             session.conn.call(&[b"MULTI"])?;
@@ -296,33 +279,4 @@ fn describe(graph: &Graph) -> Result<Description> {
         facts,
         ..Description::default()
     })
-}
-
-/// The server counts its writing commands; with the graph's own numbers that tells whether
-/// anything was written.
-fn fingerprint(session: &mut Session) -> Result<Fingerprint> {
-    if !session.exists()? {
-        return Ok(Fingerprint("absent".to_owned()));
-    }
-    let server = write::lease::run_id(&mut session.conn)?;
-    let stats = session.conn.call(&[b"INFO", b"commandstats"])?;
-    let calls = |name: &str| {
-        stats.text().unwrap_or_default().lines().find_map(|line| {
-            let (command, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-            let same = command.eq_ignore_ascii_case(name);
-            same.then(|| rest.split(',').next().unwrap_or_default().to_owned())
-        })
-    };
-    let written: Vec<String> = WRITING
-        .iter()
-        .map(|name| calls(name).unwrap_or_default())
-        .collect();
-    let counts = snapshot::count(session)?;
-    Ok(Fingerprint(format!(
-        "{server} {} {}+{}+{}",
-        written.join("/"),
-        counts.memories,
-        counts.other_nodes,
-        counts.relationships
-    )))
 }

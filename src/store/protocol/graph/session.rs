@@ -18,6 +18,8 @@ pub(super) struct Session {
     pub(super) graph: String,
     /// Version of the module, for example 42201 for 4.22.1.
     pub(super) module: u64,
+    /// Where the graph was found: in a cluster, not always where it was looked for.
+    pub(super) endpoint: Endpoint,
 }
 
 /// One row of a reply; its cells are read in order.
@@ -103,6 +105,7 @@ impl Session {
                 conn,
                 graph: graph.to_owned(),
                 module,
+                endpoint,
             });
         }
         Err(Error::new(

@@ -60,7 +60,8 @@ impl Read for Stream {
 pub(crate) struct Connection {
     reader: Reader<Stream>,
     place: String,
-    broken: bool,
+    /// Why it can be used no more.
+    broken: Option<String>,
     out: Vec<u8>,
     /// What the server said of itself.
     pub(crate) hello: Hello,
@@ -97,7 +98,7 @@ impl Connection {
         let mut connection = Self {
             reader: Reader::new(endpoint.open()?),
             place: endpoint.to_string(),
-            broken: false,
+            broken: None,
             out: Vec::new(),
             hello: Hello::default(),
         };
@@ -110,6 +111,15 @@ impl Connection {
             Ok(reply) => connection.hello = Hello::of(&reply),
             Err(refusal) => return Err(refusal.error().with("server", &connection.place)),
         }
+        if endpoint.is_behind_sentinels() && connection.hello.role == "replica" {
+            return Err(Error::new(
+                ErrorKind::Unreachable,
+                "the sentinels name a server that is a replica by now",
+            )
+            .with("server", &connection.place)
+            .temporary()
+            .remedy("Repeat the command once the group has agreed on its primary."));
+        }
         Ok(connection)
     }
 
@@ -120,7 +130,7 @@ impl Connection {
 
     /// Whether it can be used no more.
     pub(crate) fn is_broken(&self) -> bool {
-        self.broken
+        self.broken.is_some()
     }
 
     /// Waits so long for the answers that follow.
@@ -132,9 +142,7 @@ impl Connection {
     /// Sends a command without waiting for its reply, which [`Connection::read`] or
     /// [`Connection::reader`] must then take.
     pub(crate) fn send(&mut self, parts: &[&[u8]]) -> Result<()> {
-        if self.broken {
-            return Err(self.gone());
-        }
+        self.check()?;
         self.out.clear();
         let mut out = std::mem::take(&mut self.out);
         encode(&mut out, parts);
@@ -148,9 +156,7 @@ impl Connection {
 
     /// The next reply, whole; the server's refusal is a value.
     pub(crate) fn read(&mut self) -> Result<Result<Reply, Refusal>> {
-        if self.broken {
-            return Err(self.gone());
-        }
+        self.check()?;
         let reply = self.reader.reply();
         Ok(match self.checked("waiting for an answer", reply)? {
             Reply::Refused(refusal) => Err(refusal),
@@ -179,28 +185,30 @@ impl Connection {
         &mut self,
         read: impl FnOnce(&mut Reader<Stream>) -> io::Result<T>,
     ) -> Result<T> {
-        if self.broken {
-            return Err(self.gone());
-        }
+        self.check()?;
         let out = read(&mut self.reader);
         self.checked("reading an answer", out)
     }
 
     fn checked<T>(&mut self, doing: &str, result: io::Result<T>) -> Result<T> {
         result.map_err(|e| {
-            self.broken = true;
-            fault::lost(doing, &self.place, e)
+            let lost = fault::lost(doing, &self.place, e);
+            self.broken = Some(lost.to_string());
+            lost
         })
     }
 
-    fn gone(&self) -> Error {
-        Error::new(
+    /// Not for the moment: this connection stays lost, and only another one mends that.
+    fn check(&self) -> Result<()> {
+        let Some(why) = &self.broken else {
+            return Ok(());
+        };
+        Err(Error::new(
             ErrorKind::Unreachable,
             "the connection to the server was lost",
         )
-        .with("server", &self.place)
-        .temporary()
-        .remedy("Repeat the command.")
+        .because(io::Error::other(why.clone()))
+        .remedy("Repeat the command."))
     }
 }
 

@@ -82,14 +82,16 @@ impl Endpoint {
     }
 
     /// The primary of a group, which these sentinels tell at every connection.
-    pub(crate) fn behind(self, name: &str, sentinels: Vec<(String, u16)>) -> Self {
+    pub(crate) fn behind(self, group: Group) -> Self {
         Self {
-            group: Some(Group {
-                name: name.to_owned(),
-                sentinels,
-            }),
+            group: Some(group),
             ..self
         }
+    }
+
+    /// Whether sentinels tell which server is meant.
+    pub(super) fn is_behind_sentinels(&self) -> bool {
+        self.group.is_some()
     }
 
     /// How long an answer may take.
@@ -116,8 +118,7 @@ impl Endpoint {
         let place = match &self.group {
             None => &self.place,
             Some(group) => {
-                let (user, password) = (self.user.as_deref(), self.password.as_deref());
-                found = group.primary(user, password, self.trust.as_ref())?;
+                found = group.primary(self.trust.as_ref(), self.timeout.min(CONNECT))?;
                 &found
             }
         };
@@ -125,8 +126,8 @@ impl Endpoint {
             Place::Unix(path) => Stream::Unix(UnixStream::connect(path).map_err(failed)?),
             Place::Tcp(host, port) => {
                 let plain = tcp(host, *port, self)?;
-                // Before the handshake, or a silent server would hold it up for ever.
-                let limit = Some(self.timeout);
+                // A server that speaks no TLS may wait for ever for the rest of a command.
+                let limit = Some(self.timeout.min(CONNECT));
                 plain.set_read_timeout(limit).map_err(failed)?;
                 plain.set_write_timeout(limit).map_err(failed)?;
                 match &self.trust {

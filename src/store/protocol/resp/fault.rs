@@ -147,6 +147,12 @@ pub(super) fn lost(doing: &str, place: &str, cause: io::Error) -> Error {
             "Check host and port, and whether the server asks for TLS.",
             false,
         ),
+        Io::UnexpectedEof | Io::ConnectionReset => (
+            ErrorKind::Unreachable,
+            "the server closed the connection",
+            "Check that it is running, and whether it asks for TLS on that port, then repeat the command.",
+            true,
+        ),
         Io::WouldBlock | Io::TimedOut => (
             ErrorKind::Unreachable,
             "the server does not answer in time",

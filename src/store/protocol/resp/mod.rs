@@ -14,6 +14,7 @@ pub(crate) use connection::{Connection, Stream};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use fault::Refusal;
 pub(crate) use reader::{Head, Reader, double};
+pub(crate) use sentinel::Group;
 pub(crate) use tls::Trust;
 
 /// A reply that was read whole.

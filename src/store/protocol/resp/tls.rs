@@ -4,7 +4,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use std::io;
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,19 +65,79 @@ impl Trust {
 
     /// Encrypts a connection to a host, whose certificate must name it.
     pub(super) fn wear(&self, host: &str, mut stream: TcpStream, place: &str) -> Result<Encrypted> {
-        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
-            Error::new(ErrorKind::Denied, "no encrypted connection to the server comes about")
-                .with("server", place)
-                .because(cause)
-                .remedy("Check that the server speaks TLS on that port, and name the file of its certificate authority (`ca`) if the system does not know it.")
-        };
-        let name = ServerName::try_from(host.to_owned()).map_err(|e| failed(e.into()))?;
-        let mut connection =
-            ClientConnection::new(self.config.clone(), name).map_err(|e| failed(e.into()))?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(bare.to_owned()).map_err(|e| {
+            Error::new(ErrorKind::Usage, format!("{host:?} is no name of a host"))
+                .because(e)
+                .remedy("Check the name of the host.")
+        })?;
+        let mut connection = ClientConnection::new(self.config.clone(), name)
+            .map_err(|e| Error::internal("TLS cannot be set up").because(e))?;
         while connection.is_handshaking() {
             let moved = connection.complete_io(&mut stream);
-            moved.map_err(|e| failed(e.into()))?;
+            moved.map_err(|e| failed(e, place))?;
         }
         Ok(StreamOwned::new(connection, stream))
+    }
+}
+
+/// Why no encrypted connection came about.
+fn failed(cause: io::Error, place: &str) -> Error {
+    use rustls::Error as Tls;
+    let inner = cause.get_ref().and_then(|e| e.downcast_ref::<Tls>());
+    let (kind, what, remedy) = match inner {
+        Some(Tls::InvalidCertificate(wrong)) => {
+            (ErrorKind::Denied, in_words(wrong), distrust(wrong))
+        }
+        Some(Tls::AlertReceived(_) | Tls::PeerIncompatible(_)) => (
+            ErrorKind::Denied,
+            "the server refuses an encrypted connection with these means",
+            "See its log; it may ask for a certificate of the client, or for a newer TLS.",
+        ),
+        Some(_) => (
+            ErrorKind::NotThisStore,
+            "what answers there speaks no TLS",
+            "Check the port, or leave TLS out (`redis://`, or `tls=no`).",
+        ),
+        // A server without TLS waits for the end of a command, or hangs up.
+        None => (
+            ErrorKind::Unreachable,
+            "the server does not answer the beginning of TLS",
+            "Check host and port, and that the server speaks TLS there; if not, leave TLS out (`redis://`, or `tls=no`).",
+        ),
+    };
+    Error::new(kind, what)
+        .with("server", place)
+        .because(cause)
+        .remedy(remedy)
+}
+
+fn in_words(wrong: &CertificateError) -> &'static str {
+    match wrong {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the server's certificate is for another name"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server's certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet"
+        }
+        CertificateError::UnknownIssuer => {
+            "the server's certificate is from an authority that is not trusted"
+        }
+        _ => "the server's certificate is not valid",
+    }
+}
+
+fn distrust(wrong: &CertificateError) -> &'static str {
+    match wrong {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "Name the server as its certificate does."
+        }
+        CertificateError::UnknownIssuer => {
+            "Name the file of its certificate authority (`ca`), as PEM."
+        }
+        _ => "Renew the server's certificate, and check the clocks of both machines.",
     }
 }

@@ -107,7 +107,7 @@ impl GraphWriter {
             .with("server", place)
             .remedy("Name the primary instead; `INFO replication` on the replica tells it."));
         }
-        let lease = Lease::take(graph.endpoint(), graph.name(), &request.run)?;
+        let lease = Lease::take(&session.endpoint, graph.name(), &request.run)?;
         let aside = match request.mode {
             WriteMode::Aside => Some(aside_name(graph.name(), &request.run)),
             _ => None,
