@@ -3,8 +3,9 @@
 use crate::scene::{Before, MEMFERRY, Scene, Store, said};
 use std::path::Path;
 
-const MADE: [&str; 4] = [
+const MADE: [&str; 5] = [
     "CREATE (:Memory {id: 'a', d: date('2024-03-01'), t: localtime('12:00:01'), m: localdatetime('1969-07-20T20:17:40'), u: duration('P1Y2M3DT4H5M6S'), p: point({latitude: 1.1, longitude: -179.9}), v: vecf32([1.1, -2.5]), title: 'T'})",
+    "CREATE (:Memory {id: 'lists', d: [date('2024-03-01'), date('2024-03-02')], t: [localtime('12:00:01')], p: [point({latitude: 1.5, longitude: 2.5})], u: [duration('P1D'), duration('PT1S')], v: [vecf32([1.0, 2.0])], title: 'T'})",
     "CREATE (:Memory {id: 'b', title: 'U', x: 0.1 + 0.2, y: 1e300, z: [0.1 + 0.2, [1.0 / 3.0]]})",
     "MATCH (a {id: 'a'}), (b {id: 'b'}) CREATE (a)-[:R {id: 'r', d: date('2024-03-02'), s: 0.1 + 0.2}]->(b)",
     "CREATE (:`label: with colon`:Second {id: 'c', `a name`: true}), ({id: 'no label'})",
@@ -74,4 +75,33 @@ fn what_only_a_graph_server_has_comes_over_as_it_is() {
 
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(|l| l.trim().to_owned()).collect()
+}
+
+/// A list of several types, or of lists, has no such form there. It stands as JSON text,
+/// its record says so, and memferry reads it back exactly.
+#[test]
+fn dates_among_other_values_of_a_list_come_over_as_text_that_is_read_back() {
+    let scene = Scene::new(Store::FalkorDb, Before::New);
+    let mut client = scene.client();
+    let made = "CREATE (:Memory {id: 'a', title: 'T', l: [date('2024-03-01'), 1, 'x'], n: [[localtime('12:00:01')]]})";
+    assert!(client.query("first", made).contains("created"));
+    let socket = scene.socket();
+    let (first, second) = (graph(&socket, "first"), graph(&socket, "second"));
+    let file = format!("sqlite:{}", scene.path("between.db").display());
+    for (from, to) in [(&first, &file), (&file, &second)] {
+        let args = ["migrate", "--yes", "--from", from, "--to", to];
+        let out = scene.command(MEMFERRY, &args).output().unwrap();
+        assert!(out.status.success(), "{}", said(&out));
+    }
+    let seen = client.look("second", "MATCH (m) RETURN m.memferry, m.l, m.n");
+    for text in [
+        r#"{"/l": "list", "/n": "list"}"#,
+        r#"[{"$date": "2024-03-01"}, 1, "x"]"#,
+        r#"[[{"$time": "12:00:01"}]]"#,
+    ] {
+        assert!(seen.contains(text), "{seen}");
+    }
+    let out = scene.command(MEMFERRY, &["diff", &first, &second]).output();
+    let out = out.unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
 }

@@ -224,15 +224,17 @@ async fn a_server_that_limits_the_time_of_queries() {
     let error = write(&store, 4_000).await.unwrap_err();
     says(&error, error.kind(), "TIMEOUT_MAX");
     assert!(error.to_string().contains("timed out"), "{error}");
-    let mut snapshot = store.snapshot(Consistency::InPlace).await.unwrap();
     let limit = Limit {
         rows: 20_000,
         bytes: 16 << 20,
     };
-    let error = snapshot.scan(Kind::Node, None, limit).await.unwrap_err();
+    let read = async {
+        let mut snapshot = store.snapshot(Consistency::InPlace).await?;
+        snapshot.scan(Kind::Node, None, limit).await
+    };
+    let error = read.await.unwrap_err();
     says(&error, error.kind(), "TIMEOUT_MAX");
     assert!(error.to_string().contains("timed out"), "{error}");
-    drop(snapshot);
     client.say(&["GRAPH.CONFIG", "SET", "TIMEOUT_DEFAULT", "0"]);
     client.say(&["GRAPH.CONFIG", "SET", "TIMEOUT_MAX", "0"]);
     write(&store, 100).await.unwrap();

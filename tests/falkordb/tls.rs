@@ -148,12 +148,18 @@ fn says(error: &Error, kind: ErrorKind, what: &str, remedy: &str) {
 
 #[test]
 fn a_store_moves_over_tls_with_an_authority_of_its_own() {
-    let scene = Scene::with(Store::FalkorDb, Before::New, &["--requirepass", "pw"]);
+    let scene = Scene::new(Store::FalkorDb, Before::New);
+    let mut client = scene.client();
+    assert!(
+        client
+            .say(&["CONFIG", "SET", "requirepass", "pw"])
+            .contains("OK")
+    );
     let authority = Authority::new();
     let ca = authority.write(scene.path("ca.pem"));
     let port = in_front_of(&scene.socket(), authority.server("localhost", 2999));
     let target = at("rediss", "localhost", port, Some(&ca));
-    for expected in ["Moved and verified", "same"] {
+    for expected in ["Moved and verified", "nothing to write"] {
         let out = scene
             .migrate_to(MEMFERRY, &real("plain-1500.db"), &target)
             .env("MEMORY_FALKORDB_PASSWORD", "pw")
@@ -226,7 +232,7 @@ async fn plain_text_to_a_port_with_tls_and_tls_to_one_without() {
     says(&error, error.kind(), "", "TLS");
     // A Redis takes what TLS begins with for a command that goes on, or for a wrong one:
     // that depends on random bytes.
-    for _ in 0..8 {
+    for _ in 0..4 {
         let error = refused(&at("rediss", "localhost", port, Some(&ca))).await;
         says(&error, error.kind(), "TLS", "leave TLS out");
     }

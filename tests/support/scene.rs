@@ -120,16 +120,19 @@ fn graph_with_conflicts() -> &'static [u8] {
 
 fn digest(address: &Address) -> Option<String> {
     let store = registry::open(address).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        match store.describe().await.unwrap().exists {
-            true => Some(engine::inspect(store).await.unwrap().content_digest),
-            false => None,
-        }
-    })
+    let read = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            match store.describe().await.unwrap().exists {
+                true => Some(engine::inspect(store.clone()).await.unwrap().content_digest),
+                false => None,
+            }
+        })
+    };
+    // On a thread of its own, for tests that run in a runtime themselves.
+    std::thread::scope(|scope| scope.spawn(read).join().unwrap())
 }
 
 /// Whether a key is the lease of a killed program: it ends by itself within a minute.

@@ -4,7 +4,7 @@
 
 use super::compact::{RawEdge, RawNode, odd};
 use super::names::Names;
-use super::temporal;
+use super::temporal::{self, Maker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mapping::reserved;
 use crate::model::equal::NULL_IS_ABSENT;
@@ -156,7 +156,7 @@ pub(super) struct Stored {
     pub(super) names: Vec<Text>,
     pub(super) properties: Map,
     /// Properties that a function of the server makes: name, function, what it takes.
-    pub(super) natives: Vec<(Text, &'static str, Value)>,
+    pub(super) natives: Vec<(Text, Maker, Value)>,
 }
 
 /// The form of a record, or why it has none.
@@ -226,7 +226,7 @@ pub(super) fn stored(record: &Record, canon: &mut Canon) -> Result<Stored> {
     })
 }
 
-fn take_natives(map: &mut Map) -> Vec<(Text, &'static str, Value)> {
+fn take_natives(map: &mut Map) -> Vec<(Text, Maker, Value)> {
     let is_native = |value: &Value| temporal::native(value).is_some();
     if !map.iter().any(|(k, v)| name_fits(k) && is_native(v)) {
         return Vec::new();
@@ -234,7 +234,7 @@ fn take_natives(map: &mut Map) -> Vec<(Text, &'static str, Value)> {
     let (mut natives, mut rest) = (Vec::new(), Vec::new());
     for (name, value) in std::mem::take(map) {
         match temporal::native(&value).filter(|_| name_fits(&name)) {
-            Some((function, taken)) => natives.push((name, function, taken)),
+            Some((maker, taken)) => natives.push((name, maker, taken)),
             None => rest.push((name, value)),
         }
     }

@@ -54,9 +54,39 @@ fn said(tag: &str, seconds: i64, form: impl Fn(civil::DateTime) -> String) -> Va
     tagged(tag, value)
 }
 
-/// The function that makes such a value on the server, and what it takes; `None` for any
-/// other value, and for one that would not come back the same.
-pub(super) fn native(value: &Value) -> Option<(&'static str, Value)> {
+/// How a server makes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Maker {
+    /// The name of a function.
+    pub(super) function: &'static str,
+    /// Whether it makes each item of a list.
+    pub(super) each: bool,
+}
+
+/// What makes such a value on the server, or a list of values of one such type, and from
+/// what; `None` for any other value, and for one that would not come back the same.
+pub(super) fn native(value: &Value) -> Option<(Maker, Value)> {
+    let Value::List(items) = value else {
+        let (function, taken) = single(value)?;
+        let maker = Maker {
+            function,
+            each: false,
+        };
+        return Some((maker, taken));
+    };
+    let (function, _) = single(items.first()?)?;
+    let taken = items.iter().map(|item| {
+        let (same, taken) = single(item)?;
+        (same == function).then_some(taken)
+    });
+    let maker = Maker {
+        function,
+        each: true,
+    };
+    Some((maker, Value::List(taken.collect::<Option<_>>()?)))
+}
+
+fn single(value: &Value) -> Option<(&'static str, Value)> {
     let Value::Map(map) = value else { return None };
     let (tag, inner) = map.iter().next().filter(|_| map.len() == 1)?;
     let whole = |t: civil::Time| t.subsec_nanosecond() == 0;
@@ -151,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_what_comes_back_the_same_is_native() {
-        let made = |value: &Value| native(value).map(|(function, _)| function);
+        let made = |value: &Value| native(value).map(|(maker, _)| (maker.function, maker.each));
         let tag = |tag: &str, value| tagged(tag, value);
         for (value, function) in [
             (date(1_709_251_200), "date"),
@@ -161,7 +191,11 @@ mod tests {
             (point(1.5, -2.0), "point"),
             (vector(vec![1.0, 0.1]), "vecf32"),
         ] {
-            assert_eq!(made(&value), Some(function));
+            assert_eq!(made(&value), Some((function, false)));
+            let list = Value::List(vec![value.clone(), value.clone()]);
+            assert_eq!(made(&list), Some((function, true)));
+            let mixed = Value::List(vec![value, Value::Int(1)]);
+            assert_eq!(made(&mixed), None);
         }
         for value in [
             tag("$date", Value::text("2024-3-1")),
@@ -173,6 +207,8 @@ mod tests {
             tag("$other", Value::Int(1)),
             Value::text("2024-03-01"),
             Value::Map(Map::new()),
+            Value::List(Vec::new()),
+            Value::List(vec![date(1_709_251_200), time(-2_208_945_599)]),
         ] {
             assert_eq!(made(&value), None, "{}", json::to_string(&value));
         }

@@ -123,7 +123,8 @@ fn in_words(wrong: &CertificateError) -> &'static str {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the server's certificate is not valid yet"
         }
-        CertificateError::UnknownIssuer => {
+        // A wrong authority of the right name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the server's certificate is from an authority that is not trusted"
         }
         _ => "the server's certificate is not valid",
@@ -135,7 +136,7 @@ fn distrust(wrong: &CertificateError) -> &'static str {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "Name the server as its certificate does."
         }
-        CertificateError::UnknownIssuer => {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "Name the file of its certificate authority (`ca`), as PEM."
         }
         _ => "Renew the server's certificate, and check the clocks of both machines.",

@@ -3,6 +3,7 @@
 //! does not grow with the graph; edges get theirs by SET, which is cheaper for them.
 
 use super::super::record::Stored;
+use super::super::temporal::Maker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Map, Text, Value};
 use crate::store::protocol::cypher::{self, Unsayable};
@@ -90,7 +91,7 @@ fn labels(out: &mut Vec<u8>, labels: &[Text]) {
 
 /// What records of one statement have in common: labels or type, and the properties that
 /// functions make.
-type Shape<'a> = (&'a [Text], Vec<(&'a Text, &'static str)>);
+type Shape<'a> = (&'a [Text], Vec<(&'a Text, Maker)>);
 
 fn shape(stored: &Stored) -> Shape<'_> {
     let natives = stored.natives.iter().map(|(name, f, _)| (name, *f));
@@ -106,12 +107,21 @@ fn arguments(out: &mut Vec<u8>, stored: &Stored) -> Result<()> {
     Ok(())
 }
 
+/// The expression that makes a value of what is at that place of a row.
+fn making(Maker { function, each }: Maker, at: usize) -> String {
+    match each {
+        false => format!("{function}(r[{at}])"),
+        true => format!("[i IN r[{at}] | {function}(i)]"),
+    }
+}
+
 /// Appends the properties of `variable` that functions make from a row, from `first` on.
 fn set_natives(body: &mut Vec<u8>, variable: char, shape: &Shape<'_>, first: usize) {
-    for (at, (name, function)) in shape.1.iter().enumerate() {
+    for (at, (name, maker)) in shape.1.iter().enumerate() {
         body.extend_from_slice(format!(", {variable}.").as_bytes());
         cypher::write_name(body, name);
-        body.extend_from_slice(format!("={function}(r[{}])", first + at).as_bytes());
+        body.push(b'=');
+        body.extend_from_slice(making(*maker, first + at).as_bytes());
     }
 }
 
@@ -169,12 +179,13 @@ fn create_alike(
         cypher::write_name(&mut body, key);
         body.extend_from_slice(format!(":r[{at}]").as_bytes());
     }
-    for (at, (name, function)) in shape.1.iter().enumerate() {
+    for (at, (name, maker)) in shape.1.iter().enumerate() {
         if at + keys.len() > 0 {
             body.push(b',');
         }
         cypher::write_name(&mut body, name);
-        body.extend_from_slice(format!(":{function}(r[{}])", keys.len() + at).as_bytes());
+        body.push(b':');
+        body.extend_from_slice(making(*maker, keys.len() + at).as_bytes());
     }
     body.extend_from_slice(b"}) RETURN ID(n)");
     let mut rows = Rows::new();
@@ -273,7 +284,7 @@ pub(super) fn change_edges(edges: &[(u64, u64, &Stored)]) -> Result<Vec<Statemen
 }
 
 fn change(all: &[(u64, u64, &Stored)], find: &[u8]) -> Result<Vec<Statement>> {
-    let mut groups: BTreeMap<Vec<(&Text, &'static str)>, Vec<_>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<(&Text, Maker)>, Vec<_>> = BTreeMap::new();
     for one in all {
         groups.entry(shape(one.2).1).or_default().push(one);
     }
