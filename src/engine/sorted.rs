@@ -39,8 +39,12 @@ impl<const N: usize> Sorter<N> {
 
     /// Adds an entry.
     pub fn push(&mut self, entry: [u8; N]) -> Result<()> {
+        // Exactly a run: growing would take up to twice as much.
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(RUN_BYTES / N);
+        }
         self.entries.push(entry);
-        if self.entries.len() * N >= RUN_BYTES {
+        if self.entries.len() == RUN_BYTES / N {
             self.spill()?;
         }
         Ok(())

@@ -49,21 +49,22 @@ pub async fn read_beside(
         nodes: counts.of(Kind::Node),
         relationships: counts.relationships,
     });
-    let (pages, mut received) = mpsc::channel::<(Kind, Page)>(2);
+    let (pages, read) = mpsc::channel::<(Kind, Page)>(2);
+    let (mut received, following) = match beside {
+        Some(beside) => {
+            let (on, received) = mpsc::channel(1);
+            let follow = move || Follower::new(beside).follow(read, &on);
+            (received, Some(tokio::task::spawn_blocking(follow)))
+        }
+        None => (read, None),
+    };
     let told = events.clone();
-    let mut follower = beside.map(Follower::new);
-    let worker = tokio::task::spawn_blocking(move || -> Result<(Census, bool)> {
+    let worker = tokio::task::spawn_blocking(move || -> Result<Census> {
         let (mut done, mut last) = ([0u64; 2], None);
         while let Some((kind, page)) = received.blocking_recv() {
-            if !page.unreadable.is_empty() {
-                follower = None;
-            }
             census.lost.unreadable(page.unreadable);
             done[kind as usize] += page.records.len() as u64;
             for record in page.records {
-                if follower.as_mut().is_some_and(|f| !f.meets(&record)) {
-                    follower = None;
-                }
                 if let Taken::Staged { .. } = census.take(record)? {}
             }
             let bytes = census.bytes[kind as usize];
@@ -74,15 +75,18 @@ pub async fn read_beside(
             last = Some(kind);
         }
         told.reached(phase, Kind::Relationship, done[1], census.bytes[1]);
-        Ok((census, follower.is_some_and(Follower::ends)))
+        Ok(census)
     });
     let read = send_pages(snapshot, pages, control).await;
-    let worked = worker
-        .await
-        .map_err(|e| Error::internal("reading stopped").because(e))?;
+    let stopped = |e| Error::internal("reading stopped").because(e);
+    let worked = worker.await.map_err(stopped)?;
+    let same = match following {
+        Some(following) => following.await.map_err(stopped)?,
+        None => false,
+    };
     read?;
     snapshot.finish().await?;
-    let (census, same) = worked?;
+    let census = worked?;
     Ok(Content {
         census,
         counts,
@@ -120,6 +124,22 @@ struct Follower {
 }
 
 impl Follower {
+    /// Hands pages on; whether the other store gave the same records in the same order.
+    /// From the first that differs on, the other store is not read any more.
+    fn follow(self, mut read: Beside, on: &mpsc::Sender<(Kind, Page)>) -> bool {
+        let mut follower = Some(self);
+        while let Some((kind, page)) = read.blocking_recv() {
+            follower = follower.filter(|_| page.unreadable.is_empty());
+            for record in &page.records {
+                follower = follower.and_then(|f| f.meets(record));
+            }
+            if on.blocking_send((kind, page)).is_err() {
+                return false;
+            }
+        }
+        follower.is_some_and(Self::ends)
+    }
+
     fn new(pages: Beside) -> Self {
         Self {
             pages,
@@ -140,9 +160,11 @@ impl Follower {
         }
     }
 
-    /// Whether the other store's next record is this one.
-    fn meets(&mut self, record: &Record) -> bool {
-        self.next().is_some_and(|next| next.is_identical(record))
+    /// Itself, if the other store's next record is this one.
+    fn meets(mut self, record: &Record) -> Option<Self> {
+        self.next()
+            .is_some_and(|next| next.is_identical(record))
+            .then_some(self)
     }
 
     fn ends(mut self) -> bool {

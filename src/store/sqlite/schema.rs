@@ -44,9 +44,24 @@ pub(super) const TABLES: [Statement; 2] = [
 /// TIMESTAMP the text `2024` into a number, and NOT NULL would refuse rows that the
 /// source has. They become [`TABLES`] once the rows are in.
 pub(super) const LOOSE_TABLES: [&str; 2] = [
-    "CREATE TABLE nodes (id PRIMARY KEY, label, properties, created_at, updated_at)",
-    "CREATE TABLE relationships (id PRIMARY KEY, from_id, to_id, rel_type, properties,
+    "CREATE TABLE nodes (id, label, properties, created_at, updated_at)",
+    "CREATE TABLE relationships (id, from_id, to_id, rel_type, properties,
          created_at, valid_from, valid_until, recorded_at, invalidated_by)",
+];
+
+/// The indexes on their ids, for a file that is being built.
+pub(super) const LOOSE_INDEXES: [&str; 2] = [
+    "CREATE UNIQUE INDEX nodes_id ON nodes(id)",
+    "CREATE UNIQUE INDEX relationships_id ON relationships(id)",
+];
+
+/// What [`LOOSE_TABLES`] and [`LOOSE_INDEXES`] become, in the order that memorygraph's
+/// files have them: a name in `sqlite_schema`, the name it gets, and its statement.
+pub(super) const FINAL: [(&str, &str, Option<&str>); 4] = [
+    ("nodes", "nodes", Some(TABLES[0].1)),
+    ("nodes_id", "sqlite_autoindex_nodes_1", None),
+    ("relationships", "relationships", Some(TABLES[1].1)),
+    ("relationships_id", "sqlite_autoindex_relationships_1", None),
 ];
 
 /// The indexes and the (never filled) search table, in memorygraph's order.

@@ -1,6 +1,7 @@
 //! Tests of the whole store, on files.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod ids;
 mod reading;
 mod writing;
 
@@ -140,7 +141,7 @@ fn check_integrity(path: &Path) -> String {
         .unwrap()
 }
 
-fn node(id: &str, title: &str) -> Record {
+pub(super) fn node(id: &str, title: &str) -> Record {
     let text = format!("{{\"id\": \"{id}\", \"title\": \"{title}\"}}");
     Record::Node(Node {
         key: Key::text(id),

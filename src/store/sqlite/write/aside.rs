@@ -1,8 +1,10 @@
 //! A new file: built beside its name where nobody sees it, without a journal and with
 //! the indexes last, then renamed. Nothing is ever replaced.
 
+use super::ids::{self, Ids};
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Kind;
 use crate::store::protocol::file;
 use crate::store::sqlite::access::Db;
 use crate::store::sqlite::layout::Layout;
@@ -78,17 +80,22 @@ impl Aside {
         db.conn
             .execute_batch(
                 "PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
-                 PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-16000; BEGIN IMMEDIATE",
+                 PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-4000; BEGIN IMMEDIATE",
             )
             .map_err(failed)?;
         for table in schema::LOOSE_TABLES {
             db.conn.execute_batch(table).map_err(failed)?;
         }
-        let session = Session::new(db, aside.aside.clone(), Layout::p2(), false);
+        let session = Session::new(
+            db,
+            aside.aside.clone(),
+            Layout::p2(),
+            Some(Ids::new(ids::MOST)),
+        );
         Ok((aside, session))
     }
 
-    /// Gives the tables their real definitions and ends the transaction: from here on the
+    /// Makes the indexes on ids, gives the tables their real definitions and ends the transaction: from here on the
     /// rows stay where they are.
     fn fill(&mut self, session: &mut Session) -> Result<()> {
         if session.broken {
@@ -97,17 +104,21 @@ impl Aside {
         if self.stage >= Stage::Filled {
             return Ok(());
         }
+        for kind in Kind::BOTH {
+            session.index(kind)?;
+        }
         let conn = session.conn()?;
         let finish = || -> rusqlite::Result<()> {
-            conn.execute_batch(
-                "PRAGMA cache_size=-6000; PRAGMA threads=1; PRAGMA writable_schema=ON",
-            )?;
-            for (name, sql) in schema::TABLES {
+            conn.execute_batch("PRAGMA cache_size=-4000; PRAGMA writable_schema=ON")?;
+            // An index of a table's own has no statement, and stands behind its table.
+            let many = schema::FINAL.len() as i64;
+            for (at, (old, name, sql)) in (1..).zip(&schema::FINAL) {
                 conn.execute(
-                    "UPDATE sqlite_schema SET sql = ?2 WHERE type = 'table' AND name = ?1",
-                    [name, sql],
+                    "UPDATE sqlite_schema SET rowid = ?4, name = ?2, sql = ?3 WHERE name = ?1",
+                    (old, name, sql, many + at),
                 )?;
             }
+            conn.execute("UPDATE sqlite_schema SET rowid = rowid - ?1", [many])?;
             conn.execute_batch("COMMIT; PRAGMA writable_schema=RESET")
         };
         finish().map_err(|failure| broken(session, failure))?;

@@ -3,6 +3,7 @@
 
 mod aside;
 mod cells;
+mod ids;
 mod session;
 mod transaction;
 mod writer;

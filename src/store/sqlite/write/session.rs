@@ -3,11 +3,12 @@
 //! since the table itself refuses an id twice.
 
 use super::cells::{self, Cell, Cells};
+use super::ids::Ids;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Digest, Key, KeyHash, Kind, Record, Value};
 use crate::store::sqlite::access::Db;
 use crate::store::sqlite::layout::Layout;
-use crate::store::sqlite::rows::{Part, parts};
+use crate::store::sqlite::rows::{Part, parts, value};
 use crate::store::sqlite::{fault, scan};
 use crate::store::{Applied, Batch, Change, Counts, Cursor, Limit, Page};
 use rusqlite::Connection;
@@ -23,9 +24,9 @@ pub(in crate::store::sqlite) struct Session {
     pub(super) db: Option<Db>,
     pub(super) real: PathBuf,
     pub(super) layout: Layout,
-    /// Whether the tables have memorygraph's types and constraints, which change or
-    /// refuse some values.
-    pub(super) strict: bool,
+    /// The ids of a new file, whose tables are without indexes, types and constraints.
+    /// Those of an existing file have memorygraph's, which change or refuse some values.
+    ids: Option<Ids>,
     /// A change failed half-way: nothing may be published any more.
     pub(super) broken: bool,
     canon: Canon,
@@ -49,7 +50,7 @@ const UPDATE: [&str; 2] = [
      WHERE rowid = ?1",
 ];
 
-fn slot(kind: Kind) -> usize {
+pub(super) fn slot(kind: Kind) -> usize {
     match kind {
         Kind::Node => 0,
         Kind::Relationship => 1,
@@ -57,12 +58,12 @@ fn slot(kind: Kind) -> usize {
 }
 
 impl Session {
-    pub(super) fn new(db: Db, real: PathBuf, layout: Layout, strict: bool) -> Self {
+    pub(super) fn new(db: Db, real: PathBuf, layout: Layout, ids: Option<Ids>) -> Self {
         Self {
             db: Some(db),
             real,
             layout,
-            strict,
+            ids,
             broken: false,
             canon: Canon::new(),
             found: Default::default(),
@@ -79,6 +80,41 @@ impl Session {
 
     pub(super) fn failed(&self, doing: &str, failure: rusqlite::Error) -> Error {
         fault::error(doing, &self.real, failure)
+    }
+
+    /// Makes the index on the ids of a new file, unless it is there.
+    pub(super) fn index(&mut self, kind: Kind) -> Result<()> {
+        let (Some(ids), Some(db)) = (&mut self.ids, &self.db) else {
+            return Ok(());
+        };
+        ids.index(&db.conn, kind).map_err(|failure| {
+            self.broken = true;
+            match fault::is_taken(&failure) {
+                true => self.alike(kind),
+                false => self.failed("write", failure),
+            }
+        })
+    }
+
+    /// The error of two ids that differ, but not for SQLite: a whole number is the same as
+    /// the float.
+    fn alike(&self, kind: Kind) -> Error {
+        let (records, table) = match kind {
+            Kind::Node => ("memories", "nodes"),
+            Kind::Relationship => ("relationships", "relationships"),
+        };
+        let sql = format!("SELECT id FROM {table} GROUP BY id HAVING count(*) > 1 LIMIT 1");
+        let id = self
+            .conn()
+            .and_then(|conn| {
+                let found = conn.query_row(&sql, [], |row| Ok(value(row.get_ref(0)?)));
+                found.map_err(|failure| self.failed("read", failure))
+            })
+            .map_or_else(|_| "unknown".to_owned(), |id| Key::Id(id).display());
+        let what = format!("SQLite takes the ids of two {records} for the same");
+        Error::new(ErrorKind::Unsupported, what)
+            .with("id", id)
+            .remedy("Give one of them another id at the source, or leave it out.")
     }
 
     fn part(&self, kind: Kind) -> Result<Part> {
@@ -128,6 +164,7 @@ impl Session {
     /// A record as it is.
     fn read(&mut self, part: &Part, key: &Key) -> Result<(Now, Option<Record>)> {
         let nothing = (None, None);
+        self.index(part.kind)?;
         let id = match key {
             Key::Id(id) => id.clone(),
             Key::Derived(_) => Value::text(key.display()),
@@ -222,7 +259,14 @@ impl Session {
             )
             .remedy("Give it a key derived from its content."));
         }
-        if self.strict {
+        if let Some(ids) = &mut self.ids {
+            let doubtful = ids.doubtful(batch);
+            for kind in Kind::BOTH {
+                if doubtful[slot(kind)] {
+                    self.index(kind)?;
+                }
+            }
+        } else {
             for record in batch.changes.iter().filter_map(|c| c.after.as_ref()) {
                 fits(record)?;
             }

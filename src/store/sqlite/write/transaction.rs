@@ -54,7 +54,7 @@ pub(in crate::store::sqlite) fn begin(real: &Path) -> Result<(Session, Vec<Strin
         }
         layout
     };
-    Ok((Session::new(db, real.to_path_buf(), layout, true), later))
+    Ok((Session::new(db, real.to_path_buf(), layout, None), later))
 }
 
 /// Removes the journal of a writer that was killed before it had written to the file:
