@@ -35,6 +35,18 @@ fn a_store_is_kept_as_a_profile_and_found_by_its_name() {
 }
 
 #[test]
+fn keys_that_come_before_the_stores_are_found_choose_among_them() {
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let mut term = sandbox.wizard();
+    term.key("m").see("come from?").see("~/.memory");
+    term.see("relationships").key(ENTER);
+    term.see("memory-moved.db");
+    term.key("\x03");
+    assert_eq!(term.end().0, 0);
+}
+
+#[test]
 fn the_plan_and_the_command_do_the_same() {
     let sandbox = Sandbox::new();
     sandbox.default_store();

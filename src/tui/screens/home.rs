@@ -102,7 +102,10 @@ pub fn found(app: &mut App, found: Result<Vec<Place>, Failure>) -> Vec<Effect> {
         }
     }
     settle(app);
-    Vec::new()
+    match app.screen == Screen::Source && app.source.is_early() {
+        true => pick::start(app, None),
+        false => Vec::new(),
+    }
 }
 
 /// What one of them is. A default place with nothing in it is not worth a line.

@@ -66,6 +66,8 @@ pub struct Pick {
     probe: Probe,
     /// Goes on by itself once the store answered.
     eager: bool,
+    /// Opened before the stores on this machine were found.
+    early: bool,
 }
 
 impl Pick {
@@ -79,7 +81,13 @@ impl Pick {
             seq: 0,
             probe: Probe::None,
             eager: false,
+            early: false,
         }
+    }
+
+    /// Whether nobody chose anything while the stores on this machine were not yet found.
+    pub fn is_early(&self) -> bool {
+        self.early && self.list.at == 0 && !self.on_form && !self.eager
     }
 
     /// Whether an answer is waited for.
@@ -203,6 +211,7 @@ fn end_of(app: &App, seat: Seat) -> &Pick {
 pub fn start(app: &mut App, wanted: Option<Wanted>) -> Vec<Effect> {
     let mut source = Pick::new(Seat::Source);
     source.seq = app.source.seq + 1;
+    source.early = wanted.is_none() && app.home.places.is_none();
     source.choices = choices(app, Seat::Source);
     let at = match &wanted {
         Some(Wanted::Sample) => source.choices.iter().position(|c| c.sample),
