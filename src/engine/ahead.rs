@@ -4,16 +4,19 @@
 
 use super::census::Census;
 use super::compare::{Sides, Terms, compare};
+use super::decide::{Action, Decisions};
 use super::event::{Event, Phase};
 use super::events::Events;
 use super::filter::Sieve;
 use super::home::Home;
+use super::ledger::LedgerSpool;
 use super::look::{read, scratch};
 use super::loss::Fit;
 use super::migrate::last_run;
 use super::plan::{OnConflict, Plan};
 use super::review::Review;
 use super::run::Stores;
+use super::sorted::Sorter;
 use super::telling::Telling;
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -21,8 +24,6 @@ use std::sync::atomic::AtomicU64;
 
 /// Counts what a plan would do under the policy `newest`, from which the others follow.
 /// `selected` grows with the memories that pass the filter; `telling` tells how much is read.
-/// Of a record that gets an id of its own, or a relationship whose end is left out, only
-/// the number is known.
 pub async fn ahead(
     plan: &Plan,
     stores: &Stores,
@@ -67,7 +68,7 @@ pub async fn ahead(
         }
     };
     let replace = plan.write.replace;
-    let (census, compared) = super::blocking(move || {
+    let (census, compared, left_out) = super::blocking(move || {
         // The folder lives as long as somebody sorts in it.
         let (dir, mut census) = (dir, wanted.census);
         let present = match present {
@@ -75,6 +76,7 @@ pub async fn ahead(
             None => None,
         };
         let sides = Sides::of(census.collected(), dir.path(), present)?;
+        let (spool, present) = (sides.staged.clone(), sides.present.clone());
         let terms = Terms {
             dir: dir.path(),
             policy: OnConflict::Newest,
@@ -84,20 +86,31 @@ pub async fn ahead(
             earlier: None,
         };
         let compared = compare(sides, &terms)?;
-        Ok((census, compared))
+        let left_out = LeftOut::of(&compared.decisions, census.next)?;
+        if left_out.count == 0 {
+            return Ok((census, compared, 0));
+        }
+        // What will not move is no part of what would be done: once more without it.
+        let mut all = spool.read();
+        let staged = LedgerSpool::write(dir.path(), || {
+            loop {
+                match all.next()? {
+                    Some(entry) if left_out.has(entry.seq) => {}
+                    next => return Ok(next),
+                }
+            }
+        })?;
+        let sides = Sides {
+            staged,
+            ends: Sorter::new(dir.path()).sorted()?,
+            triples: None,
+            present,
+        };
+        Ok((census, compare(sides, &terms)?, left_out.count))
     })
     .await?;
-    // Relationships that will not move were counted as new.
-    let left_out = [
-        (true, &compared.unselected),
-        (!to.dangling, &compared.dangling),
-        (!to.parallel, &compared.parallel),
-    ];
-    let left_out = left_out.iter().filter(|(is, _)| *is);
-    let left_out: u64 = left_out.map(|(_, found)| found.count).sum();
-    let (mut staged, mut added) = (census.counts, compared.added);
+    let mut staged = census.counts;
     staged.relationships = staged.relationships.saturating_sub(left_out);
-    added.relationships = added.relationships.saturating_sub(left_out);
     Ok(Review {
         source: stores.source.address().to_string(),
         target: stores.target.address().to_string(),
@@ -106,7 +119,7 @@ pub async fn ahead(
         types: census.types,
         relationship_types: census.relationship_types,
         newest: census.newest,
-        added,
+        added: compared.added,
         changed: compared.changed,
         kept: compared.kept,
         same: compared.same,
@@ -114,4 +127,32 @@ pub async fn ahead(
         removed: compared.removed,
         ..Review::default()
     })
+}
+
+/// The positions that will not move: one bit for each record.
+struct LeftOut {
+    bits: Vec<u64>,
+    count: u64,
+}
+
+impl LeftOut {
+    fn of(decisions: &Decisions, records: u64) -> Result<Self> {
+        let mut bits = vec![0; (records / 64) as usize + 1];
+        let mut count = 0;
+        decisions.each(|seq, decision| {
+            if decision.action == Action::Drop
+                && let Some(word) = bits.get_mut((seq / 64) as usize)
+            {
+                *word |= 1 << (seq % 64);
+                count += 1;
+            }
+            Ok(())
+        })?;
+        Ok(Self { bits, count })
+    }
+
+    fn has(&self, seq: u64) -> bool {
+        let word = self.bits.get((seq / 64) as usize);
+        word.is_some_and(|word| word >> (seq % 64) & 1 == 1)
+    }
 }
