@@ -9,5 +9,5 @@ mod write;
 pub use portable::{
     MAX_EXACT, MAX_PORTABLE_DEPTH, is_exact, is_one_line_object, is_portable_object, is_unbroken,
 };
-pub use read::{MAX_DEPTH, Problem, Visit, parse, visit};
+pub use read::{MAX_DEPTH, Problem, Visit, parse, parse_object, visit};
 pub use write::{Style, to_string, write_text, write_value};

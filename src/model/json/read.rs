@@ -74,6 +74,16 @@ pub fn parse(text: &[u8]) -> Result<Value, Problem> {
     Ok(tree.done.unwrap_or(Value::Null))
 }
 
+/// Reads one object into a tree, if it is one and no key stands twice in it.
+pub fn parse_object(text: &[u8]) -> Option<Map> {
+    let mut tree = Tree::default();
+    visit(text, &mut tree).ok()?;
+    match tree.done {
+        Some(Value::Map(map)) if !tree.repeated => Some(map),
+        _ => None,
+    }
+}
+
 struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -383,6 +393,8 @@ fn special(eight: &[u8]) -> u64 {
 struct Tree {
     open: Vec<Open>,
     done: Option<Value>,
+    /// Whether a key stands twice in one object.
+    repeated: bool,
 }
 
 enum Open {
@@ -394,7 +406,10 @@ impl Tree {
     fn put(&mut self, value: Value) {
         match self.open.last_mut() {
             Some(Open::List(list)) => list.push(value),
-            Some(Open::Map(pairs, key)) => pairs.push((std::mem::take(key), value)),
+            Some(Open::Map(pairs, key)) => {
+                let key = std::mem::take(key);
+                pairs.push((key, value));
+            }
             None => self.done = Some(value),
         }
     }
@@ -425,7 +440,8 @@ impl Visit for Tree {
         }
     }
     fn begin_map(&mut self) {
-        self.open.push(Open::Map(Vec::new(), Text::default()));
+        let pairs = Vec::with_capacity(if self.open.is_empty() { 24 } else { 0 });
+        self.open.push(Open::Map(pairs, Text::default()));
     }
     fn key(&mut self, bytes: &[u8]) {
         if let Some(Open::Map(_, key)) = self.open.last_mut() {
@@ -434,7 +450,10 @@ impl Visit for Tree {
     }
     fn end_map(&mut self) {
         if let Some(Open::Map(pairs, _)) = self.open.pop() {
-            self.put(Value::Map(Map::from_pairs(pairs)));
+            let met = pairs.len();
+            let map = Map::from_pairs(pairs);
+            self.repeated |= map.len() != met;
+            self.put(Value::Map(map));
         }
     }
 }
@@ -465,6 +484,15 @@ mod tests {
                     assert_eq!(read.unwrap_err().at, at + 1);
                 }
             }
+        }
+        assert!(parse_object(br#"{"a": {"b": 1, "c": 2}}"#).is_some());
+        for no in [
+            r#"{"a": {"b": 1, "b": 2}}"#,
+            r#"{"a": 1, "a": 1}"#,
+            "[]",
+            "{",
+        ] {
+            assert!(parse_object(no.as_bytes()).is_none(), "{no}");
         }
         let long = format!("\"{}é\\n{}\"", "x".repeat(13), "y".repeat(9));
         let expected = format!("{}é\n{}", "x".repeat(13), "y".repeat(9));
