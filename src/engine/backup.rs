@@ -72,9 +72,9 @@ pub(super) async fn backup_told(
     let mut how = Consistency::InPlace;
     for attempt in 1.. {
         match write(store, &path, how, (events, control)).await {
-            Err(e) if e.kind() == ErrorKind::Drifted && how == Consistency::InPlace => {
-                events.note("the store was written to meanwhile; backing up from a copy");
-                how = Consistency::Copy;
+            Err(e) if e.kind() == ErrorKind::Drifted && attempt < ATTEMPTS => {
+                events.note("the store was written to meanwhile; backing it up again");
+                how = Consistency::LocalCopy;
             }
             Err(e) if is_lost(&e) && attempt < ATTEMPTS => {
                 events.note(format!("the backup begins again: {e}"));

@@ -305,7 +305,11 @@ pub(super) fn scratch() -> Result<tempfile::TempDir> {
         .map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))
 }
 
-/// Reads a store whole; from a copy if it is written to meanwhile.
+/// Times that a store which is written to meanwhile is read.
+const READINGS: u32 = 3;
+
+/// Reads a store whole; again, from a copy if it can be made here, if it is written to
+/// meanwhile.
 pub(super) async fn read(
     store: &Arc<dyn Store>,
     census: Census,
@@ -313,13 +317,14 @@ pub(super) async fn read(
 ) -> Result<Content> {
     let control = Control::anew();
     let told = (events, &control);
-    let again = census.anew();
-    let mut snapshot = store.snapshot(Consistency::InPlace).await?;
-    match read_content(&mut *snapshot, census, Phase::Verify, told).await {
-        Err(e) if e.kind() == ErrorKind::Drifted => {
-            let mut snapshot = store.snapshot(Consistency::Copy).await?;
-            read_content(&mut *snapshot, again, Phase::Verify, told).await
+    let mut how = Consistency::InPlace;
+    for _ in 1..READINGS {
+        let mut snapshot = store.snapshot(how).await?;
+        match read_content(&mut *snapshot, census.anew(), Phase::Verify, told).await {
+            Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::LocalCopy,
+            read => return read,
         }
-        read => read,
     }
+    let mut snapshot = store.snapshot(how).await?;
+    read_content(&mut *snapshot, census, Phase::Verify, told).await
 }

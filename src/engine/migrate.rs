@@ -31,6 +31,9 @@ use tokio::task::JoinHandle;
 /// Times a source that is written to meanwhile is read again.
 pub const READINGS: u32 = 3;
 
+/// What to do about a source that is never at rest. One that can be copied here was.
+const AT_REST: &str = "Stop the program that writes to it, then repeat the command; or add --source-copy, for which its server makes a copy and needs memory for both.";
+
 /// An import that goes on while the source is still read.
 pub(super) type Overlapped = JoinHandle<Result<Box<Import>>>;
 
@@ -229,16 +232,18 @@ impl Run {
             true => Consistency::Copy,
             false => Consistency::InPlace,
         };
-        let mut last = drifting("source");
+        let mut last = drifting("source").remedy(AT_REST);
         for reading in 0..READINGS {
             match self.export_once(sieve, prepared, how).await {
                 Err(e) if e.kind() == ErrorKind::Drifted => {
                     self.events.warn(
                         "drifted",
-                        "the source was written to while it was read; reading a copy of it",
+                        "the source was written to while it was read; reading it again",
                     );
-                    how = Consistency::Copy;
-                    last = drifting("source");
+                    if how == Consistency::InPlace {
+                        how = Consistency::LocalCopy;
+                    }
+                    last = drifting("source").remedy(AT_REST);
                     self.forget_stage().await?;
                 }
                 Err(e) if is_lost(&e) && reading + 1 < READINGS => {

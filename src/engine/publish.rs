@@ -481,7 +481,7 @@ impl Run {
         let dir = self.stage_dir();
         let made = dir.clone();
         super::blocking(move || super::home::make_folder(&made)).await?;
-        let mut snapshot = target.snapshot(Consistency::Copy).await?;
+        let mut snapshot = target.snapshot(Consistency::LocalCopy).await?;
         let census = Census::plain(&dir, false);
         let told = (&self.events, &self.control);
         let content = read_content(&mut *snapshot, census, Phase::Verify, told).await?;

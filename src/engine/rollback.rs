@@ -169,7 +169,7 @@ impl Rollback {
         }
         let path = self.dir.join("digests");
         let fingerprint = self.target.fingerprint().await?;
-        let mut snapshot = self.target.snapshot(Consistency::Copy).await?;
+        let mut snapshot = self.target.snapshot(Consistency::LocalCopy).await?;
         let census = Census::plain(&self.sort_in, false);
         let told = (&self.events, &self.control);
         let content = read_content(&mut *snapshot, census, Phase::Rollback, told).await?;

@@ -177,7 +177,7 @@ impl Reading {
         for _ in 0..READINGS {
             let fingerprint = store.fingerprint().await?;
             match self.once(store, census.anew(), how, beside.take()).await {
-                Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::Copy,
+                Err(e) if e.kind() == ErrorKind::Drifted => how = Consistency::LocalCopy,
                 Err(e) if is_lost(&e) => {
                     last = Some(e);
                     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -91,14 +91,18 @@ pub trait Store: Send + Sync {
     }
 }
 
-/// Whether to read in place or from a private copy.
+/// Whether to read in place or from a private copy, and where that may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consistency {
     /// In place, never holding other programs up for more than a second. A scan
     /// answers `Drifted` once it finds that somebody wrote meanwhile.
     InPlace,
-    /// From a private copy, which cannot drift. A store whose snapshots never drift
-    /// treats both alike.
+    /// From a private copy on this machine, which cannot drift. What only its server
+    /// could copy is read in place all the same: that takes as much memory there again,
+    /// which is for the user to grant.
+    LocalCopy,
+    /// From a private copy wherever it must be made, which cannot drift. A store whose
+    /// snapshots never drift treats all alike.
     Copy,
 }
 

@@ -88,7 +88,7 @@ impl Store for JsonStore {
             let source = index::open(&path)?;
             Ok(Box::new(match how {
                 Consistency::InPlace => Picture::open(source, None)?,
-                Consistency::Copy => private_copy(&source)?,
+                Consistency::LocalCopy | Consistency::Copy => private_copy(&source)?,
             }))
         })
         .await
