@@ -185,6 +185,10 @@ impl Census {
         let portable = self.canon.is_portable(record.properties());
         let (original, fitted) = match fitted {
             Fitted::AsIs => (None, record),
+            Fitted::Bare => {
+                digest.row = None;
+                (None, record)
+            }
             Fitted::Changed(changed) => {
                 digest = self.canon.digest(&changed);
                 (Some(Box::new(record)), *changed)

@@ -48,6 +48,8 @@ pub fn short(mut text: String) -> String {
 pub enum Fitted {
     /// As it is.
     AsIs,
+    /// As it is, but for what its row alone keeps.
+    Bare,
     /// With something changed.
     Changed(Box<Record>),
     /// Not at all.
@@ -110,7 +112,12 @@ impl Forecast {
     }
 
     fn equal(&mut self, name: &str) {
-        *self.equivalences.entry(name.to_owned()).or_default() += 1;
+        match self.equivalences.get_mut(name) {
+            Some(count) => *count += 1,
+            None => {
+                self.equivalences.insert(name.to_owned(), 1);
+            }
+        }
     }
 
     /// The losses by name, with those marked that were accepted.
@@ -123,11 +130,42 @@ impl Forecast {
     }
 }
 
+/// Counts what equals without being the same, of a record that is taken as it is.
+fn count_equals(record: &Record, canon: &Canon, forecast: &mut Forecast) {
+    let row = record.row();
+    if row.created_at.is_some() || row.updated_at.is_some() {
+        forecast.equal("row-times");
+    }
+    if canon.property("id").is_none() {
+        forecast.equal("own-id");
+    }
+    let Record::Relationship(_) = record else {
+        return;
+    };
+    let columns = row.temporal();
+    for (name, value) in &columns {
+        let (Some(Value::Text(value)), Some(copy)) = (value, canon.property(name)) else {
+            continue;
+        };
+        if copy.first() != Some(&b'S') || canon.text(name) != Some(value.as_bytes()) {
+            forecast.equal("stale-copy");
+        }
+    }
+    for name in NULL_IS_ABSENT {
+        let from_row = columns.iter().any(|(n, v)| *n == name && v.is_some());
+        if !from_row && canon.property(name) == Some(b"N") {
+            forecast.equal("null-absent");
+        }
+    }
+}
+
 /// Fits records to a target.
 #[derive(Clone, Copy)]
 pub struct Fit {
     to: Capabilities,
     holds_all: bool,
+    /// Takes stored text that is plain for the values it says.
+    reads_text: bool,
 }
 
 impl Fit {
@@ -141,7 +179,13 @@ impl Fit {
             && to.broken_text
             && to.labels != Labels::MemoryOnly
             && to.self_loops;
-        Self { to, holds_all }
+        let reads_text =
+            !to.stored_text && !to.rows && !to.id_beside_properties && !to.nulls && to.any_times;
+        Self {
+            to,
+            holds_all,
+            reads_text,
+        }
     }
 
     /// A record as the target can hold it. `canon` has just digested it.
@@ -165,12 +209,62 @@ impl Fit {
                 _ => Fitted::AsIs,
             };
         }
+        if self.reads_text && self.is_plain(record, canon) {
+            count_equals(record, canon, forecast);
+            return Fitted::Bare;
+        }
         match record {
             Record::Node(node) => self.fit_node(node, canon, forecast),
             Record::Relationship(relationship) => {
                 self.fit_relationship(relationship, canon, forecast)
             }
         }
+    }
+
+    /// Whether nothing of a record would be lost or changed, as far as a look at what was
+    /// digested tells: most are, and need not be taken apart for it.
+    fn is_plain(&self, record: &Record, canon: &Canon) -> bool {
+        let Properties::Stored(Value::Text(text)) = record.properties() else {
+            return false;
+        };
+        let says =
+            |text: &Text| (self.to.nul || !text.as_bytes().contains(&0)) && text.as_str().is_some();
+        let names = |key: &Key| matches!(key, Key::Id(Value::Text(text)) if says(text));
+        let of_kind = match record {
+            Record::Node(n) => {
+                let fits = match self.to.labels {
+                    Labels::Any => true,
+                    Labels::One => n.labels.len() == 1,
+                    Labels::MemoryOnly => n.labels.len() == 1 && memory::is_memory(n),
+                };
+                fits && n.labels.iter().all(says)
+            }
+            Record::Relationship(r) => {
+                let columns = r.row.temporal();
+                let mut columns = columns
+                    .iter()
+                    .filter_map(|(name, v)| Some((name, v.as_ref()?)));
+                names(&r.from)
+                    && names(&r.to)
+                    && (self.to.self_loops || r.from != r.to)
+                    && says(&r.rel_type)
+                    && columns.all(|(name, value)| match value {
+                        Value::Text(text) => says(text),
+                        Value::Null => NULL_IS_ABSENT.contains(name),
+                        _ => false,
+                    })
+            }
+        };
+        let own_id = match (canon.property("id"), record.key()) {
+            (None, _) => true,
+            (Some(_), Key::Id(Value::Text(key))) => canon.text("id") == Some(key.as_bytes()),
+            _ => false,
+        };
+        of_kind
+            && own_id
+            && names(record.key())
+            && canon.is_portable(record.properties())
+            && (self.to.nul || memchr::memmem::find(text.as_bytes(), b"\\u0000").is_none())
     }
 
     fn fit_node(&self, node: &Node, canon: &Canon, forecast: &mut Forecast) -> Fitted {
