@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod cluster;
+mod copying;
 mod memorygraph;
 mod native;
 mod ports;

@@ -21,6 +21,9 @@ use std::io::{self, Read};
 /// Values inside values that are read; servers nest less.
 const DEEPEST: usize = 512;
 
+/// Longest string that is looked at in the buffer before it is copied, once.
+const MOST_IN_PLACE: usize = 32 << 10;
+
 /// A node as it comes.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct RawNode {
@@ -193,7 +196,7 @@ fn value<R: Read>(
             Value::Null
         }
         2 => match reader.head()? {
-            Head::Bulk(n) => Value::Text(Text::from_bytes(reader.bulk(n)?)),
+            Head::Bulk(n) => Value::Text(text(reader, n)?),
             Head::Status(text) => Value::Text(Text::from_bytes(text)),
             other => return Err(refused(other)),
         },
@@ -226,7 +229,7 @@ fn value<R: Read>(
             let mut pairs = Vec::with_capacity((n / 2).min(1 << 12));
             for _ in 0..n / 2 {
                 let key = match reader.head()? {
-                    Head::Bulk(n) => Text::from_bytes(reader.bulk(n)?),
+                    Head::Bulk(n) => text(reader, n)?,
                     other => return Err(refused(other)),
                 };
                 list_of(reader, 2)?;
@@ -260,6 +263,14 @@ fn value<R: Read>(
         16 => temporal::duration(int(reader)?),
         _ => return Err(odd("the server sends a type of value that is not known")),
     })
+}
+
+/// A string of that length.
+fn text<R: Read>(reader: &mut Reader<R>, length: usize) -> io::Result<Text> {
+    match length {
+        ..=MOST_IN_PLACE => Ok(Text::from_bytes(reader.bulk_ref(length)?)),
+        _ => Ok(Text::from_bytes(reader.bulk(length)?)),
+    }
 }
 
 /// A 32-bit float, whose 15 digits are more than enough.

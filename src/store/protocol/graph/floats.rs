@@ -117,10 +117,15 @@ impl Columns {
         }
     }
 
-    /// Reads what came in them.
-    pub(super) fn read(&self, row: &mut Row<'_>) -> io::Result<Beside> {
-        let mut beside = Vec::with_capacity(self.list.len());
-        for _ in &self.list {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Reads what came in so many of them.
+    pub(super) fn read(columns: usize, row: &mut Row<'_>) -> io::Result<Beside> {
+        let mut beside = Vec::with_capacity(columns);
+        for _ in 0..columns {
             beside.push(match row.value()? {
                 Value::Int(i) => Some(i),
                 _ => None,
@@ -189,7 +194,7 @@ fn value_at<'a>(record: &'a mut impl Floats, at: &FloatAt) -> Option<&'a mut f64
 }
 
 /// A double that no column told.
-struct Asked {
+pub(super) struct Asked {
     record: usize,
     at: FloatAt,
     printed: f64,
@@ -203,6 +208,17 @@ pub(super) fn settle<T: Floats>(
     kind: Kind,
     records: &mut [(T, Beside)],
 ) -> Result<()> {
+    let left = told(names, columns, records);
+    ask_for(session, names, kind, records, &left)
+}
+
+/// Settles those that the columns tell; the others are left. Columns are only ever added,
+/// so that records read before that have fewer beside them.
+pub(super) fn told<T: Floats>(
+    names: &Names,
+    columns: &mut Columns,
+    records: &mut [(T, Beside)],
+) -> Vec<Asked> {
     let mut asked: Vec<Asked> = Vec::new();
     for (number, (record, beside)) in records.iter_mut().enumerate() {
         for at in std::mem::take(record.floats()) {
@@ -234,6 +250,17 @@ pub(super) fn settle<T: Floats>(
         let scale = scale_of(one.printed);
         columns.learn(Column { key, scale }, names);
     }
+    asked
+}
+
+/// Asks for those that are left, one by one.
+pub(super) fn ask_for<T: Floats>(
+    session: &mut Session,
+    names: &Names,
+    kind: Kind,
+    records: &mut [(T, Beside)],
+    asked: &[Asked],
+) -> Result<()> {
     let deepest = asked.iter().map(|one| one.at.path.len()).max();
     for depth in 0..deepest.map_or(0, |d| d + 1) {
         let level: Vec<&Asked> = asked

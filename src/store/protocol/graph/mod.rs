@@ -2,6 +2,7 @@
 //! like): read in compact form by ranges of ids, written aside or batch by batch. Which
 //! server, and who started it, is for the store that uses this.
 
+mod ahead;
 mod compact;
 mod fingerprint;
 mod floats;
@@ -21,7 +22,7 @@ use crate::store::{
     WriteMode, WriteRequest, Writer,
 };
 use session::Session;
-use snapshot::Picture;
+use snapshot::{Of, Picture};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use write::GraphWriter;
@@ -146,8 +147,10 @@ impl Graph {
             if !session.exists()? {
                 return Err(graph.absent());
             }
-            let copy = how == Consistency::Copy;
-            if copy {
+            // On the server, which then holds it twice: only when that was asked for.
+            let mut of = Of::All;
+            if how == Consistency::Copy {
+                of = Of::Picture;
                 let name = copy_name(graph.name());
                 let parts: [&[u8]; 3] = [b"GRAPH.COPY", graph.name().as_bytes(), name.as_bytes()];
                 // A large graph takes minutes.
@@ -158,7 +161,7 @@ impl Graph {
                     .set_timeout(Some(graph.endpoint().patience()))?;
                 session.graph = name;
             }
-            let picture: Box<dyn Snapshot> = Box::new(Picture::take(session, copy)?);
+            let picture: Box<dyn Snapshot> = Box::new(Picture::take(session, of)?);
             Ok(picture)
         })
         .await

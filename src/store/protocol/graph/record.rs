@@ -8,6 +8,7 @@ use super::temporal::{self, Maker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mapping::reserved;
 use crate::model::equal::NULL_IS_ABSENT;
+use crate::model::json;
 use crate::model::{Canon, Key, Map, Node, Properties, Record, Relationship, Row, Text, Value};
 use crate::store::protocol::cypher::{self, name_fits};
 use std::io;
@@ -171,13 +172,12 @@ pub(super) fn stored(record: &Record, canon: &mut Canon) -> Result<Stored> {
     };
     let mut map = match record.properties() {
         Properties::Typed(map) => map.clone(),
-        Properties::Stored(_) => {
-            canon.digest(record);
-            let map = record.properties().map().map(std::borrow::Cow::into_owned);
-            match map {
-                Some(map) if !canon.has_repeated_key() => map,
-                _ => return Err(refuse("properties that are no plain JSON object")),
-            }
+        Properties::Stored(cell) => {
+            let map = match cell {
+                Value::Text(text) => json::parse_object(text.as_bytes()),
+                _ => None,
+            };
+            map.ok_or_else(|| refuse("properties that are no plain JSON object"))?
         }
     };
     for (name, value) in record.row().temporal() {

@@ -2,6 +2,7 @@
 //! grow with the graph. Edges are found from their sources; those of a source with very
 //! many, from their destinations. Ranges grow and shrink with what comes back.
 
+use super::ahead::{Ask, Line, Range, Raw, read_all};
 use super::compact::{RawEdge, RawNode};
 use super::floats::{self, Beside, Columns};
 use super::names::Names;
@@ -17,12 +18,6 @@ use std::io;
 
 /// Bytes of one reply that ranges aim at.
 const AIM: u64 = 1 << 20;
-
-/// Bytes of one reply of which no more is kept.
-const MOST_BYTES: u64 = 8 << 20;
-
-/// Edges in one reply at most.
-const MOST_EDGES: usize = 20_000;
 
 /// Ids in a range: at first, and at most.
 const FIRST_STEP: u64 = 64;
@@ -83,20 +78,12 @@ pub(super) struct Scanner {
     pub(super) names: Names,
     nodes: Lane,
     edges: Lane,
+    asked_nodes: Line<RawNode>,
+    asked_edges: Line<RawEdge>,
     /// Behind the last id of a node.
     bound: u64,
     ends: HashMap<u64, Key>,
     canon: Canon,
-}
-
-/// What came of one range.
-struct Range<T> {
-    records: Vec<(T, Beside)>,
-    /// What comes after each edge's record: its ends as far as they are known.
-    ends: Vec<[Value; 2]>,
-    /// Some of it was left in the wire.
-    cut: bool,
-    bytes: u64,
 }
 
 impl Scanner {
@@ -107,6 +94,8 @@ impl Scanner {
             nodes: Lane::new(Columns::usual(&names)),
             edges: Lane::new(Columns::usual(&names)),
             names,
+            asked_nodes: Line::default(),
+            asked_edges: Line::default(),
             bound: 0,
             ends: HashMap::new(),
             canon: Canon::new(),
@@ -138,6 +127,10 @@ impl Scanner {
         let after = after.map(|cursor| place_of(kind, cursor)).transpose()?;
         if after != self.lane(kind).last {
             self.lane(kind).seek(after);
+        }
+        match kind {
+            Kind::Node => self.asked_edges.calm(session)?,
+            Kind::Relationship => self.asked_nodes.calm(session)?,
         }
         let mut page = Page::default();
         let mut bytes = 0;
@@ -171,37 +164,57 @@ impl Scanner {
         }
     }
 
+    /// Takes in what is under way, so that something else can be asked.
+    pub(super) fn calm(&mut self, session: &mut Session) -> Result<()> {
+        self.asked_nodes.calm(session)?;
+        self.asked_edges.calm(session)
+    }
+
     fn more_nodes(&mut self, session: &mut Session) -> Result<()> {
         // A cursor's place is one id and the rest counts nothing.
         let step = u64::from(self.nodes.from[2] > 0);
         let start = self.nodes.from[0].saturating_add(step);
         if start >= self.bound {
             self.nodes.done = true;
-            return Ok(());
+            return self.asked_nodes.forget(session);
         }
-        let end = start.saturating_add(self.nodes.step);
-        let range = read_nodes(session, &self.names, &mut self.nodes.columns, (start, end))?;
+        let (lane, line) = (&mut self.nodes, &mut self.asked_nodes);
+        let ask = |start| Ask::Nodes(start, start.saturating_add(lane.step));
+        let end = look_ahead(
+            line,
+            session,
+            (start, self.bound),
+            ask,
+            (&lane.columns, &self.names),
+        )?;
+        let range = match line.next(session)? {
+            Some(came) => columns_failed(session, line, &mut lane.columns, came)?,
+            None => None,
+        };
         let Some(range) = range else { return Ok(()) };
         if range.cut && !range.records.windows(2).all(|w| w[0].0.id < w[1].0.id) {
-            self.nodes.step = (self.nodes.step / 4).max(1);
-            return Ok(());
+            lane.step = (lane.step / 4).max(1);
+            return line.forget(session);
         }
         let known = |(raw, _): &(RawNode, Beside)| record::node_is_known(raw, &self.names);
         if !range.records.iter().all(known) {
+            line.forget(session)?;
             return self.refresh(session);
         }
-        self.nodes.from = match (range.cut, range.records.last()) {
+        lane.from = match (range.cut, range.records.last()) {
             (true, Some((last, _))) => [last.id + 1, 0, 0],
             _ => [end, 0, 0],
         };
-        adapt(&mut self.nodes.step, &range);
+        adapt(&mut lane.step, &range);
         let mut records = range.records;
-        let names = &self.names;
-        let columns = &mut self.nodes.columns;
-        floats::settle(session, names, columns, Kind::Node, &mut records)?;
+        let left = floats::told(&self.names, &mut lane.columns, &mut records);
+        if !left.is_empty() {
+            line.calm(session)?;
+            floats::ask_for(session, &self.names, Kind::Node, &mut records, &left)?;
+        }
         for (raw, _) in records {
             let place = [raw.id, 0, 0];
-            let node = record::node(raw, names, &mut self.canon).map_err(|e| odd(&e))?;
+            let node = record::node(raw, &self.names, &mut self.canon).map_err(|e| odd(&e))?;
             self.nodes.ready.push_back((place, Record::Node(node)));
         }
         Ok(())
@@ -211,57 +224,72 @@ impl Scanner {
         let [source, target, _] = self.edges.from;
         if source >= self.bound {
             self.edges.done = true;
-            return Ok(());
+            return self.asked_edges.forget(session);
         }
-        let hub = self.edges.hub == Some(source);
-        let (range, next) = match hub {
+        let (lane, line) = (&mut self.edges, &mut self.asked_edges);
+        let hub = lane.hub == Some(source);
+        let beside = (&lane.columns, &self.names);
+        let (asked, next) = match hub {
             true => {
-                let end = target.saturating_add(self.edges.hub_step);
+                let end = target.saturating_add(lane.hub_step);
                 let next = match end >= self.bound {
                     true => [source + 1, 0, 0],
                     false => [source, end, 0],
                 };
-                (Ask::Into(source, target, end), next)
+                let ask = Ask::Into(source, target, end);
+                line.forget(session)?;
+                line.ask(session, ask, beside.0, beside.1)?;
+                (ask, next)
             }
             false => {
-                let end = source.saturating_add(self.edges.step);
+                let ask = |start| Ask::From(start, start.saturating_add(lane.step));
+                let end = look_ahead(line, session, (source, self.bound), ask, beside)?;
                 (Ask::From(source, end), [end, 0, 0])
             }
         };
-        let found = read_edges(session, &self.names, &mut self.edges.columns, range)?;
+        let found = match line.next(session)? {
+            Some(came) => columns_failed(session, line, &mut lane.columns, came)?,
+            None => None,
+        };
         let Some(mut found) = found else {
             return Ok(());
         };
         let single = found.records.len() <= 1;
-        if found.cut && !(hub && self.edges.hub_step == 1 && single) {
-            match (hub, self.edges.step) {
-                (true, _) => self.edges.hub_step = (self.edges.hub_step / 4).max(1),
-                (false, 1) => (self.edges.hub, self.edges.hub_step) = (Some(source), 1_024),
-                (false, _) => self.edges.step = (self.edges.step / 4).max(1),
+        if found.cut && !(hub && lane.hub_step == 1 && single) {
+            line.forget(session)?;
+            match (hub, asked.is_one()) {
+                (true, _) => lane.hub_step = (lane.hub_step / 4).max(1),
+                (false, true) => (lane.hub, lane.hub_step) = (Some(source), 1_024),
+                (false, false) => lane.step = (lane.step / 4).max(1),
             }
-            if !(hub && self.edges.hub_step == 1 && range_is_one(range)) {
+            if !(hub && lane.hub_step == 1 && asked.is_one()) {
                 return Ok(());
             }
             // Between two nodes there is no finer range.
-            found = match read_all_edges(session, &self.names, &mut self.edges.columns, range)? {
+            let came = read_all(session, asked, &lane.columns, &self.names)?;
+            found = match columns_failed(session, line, &mut lane.columns, came)? {
                 Some(found) => found,
                 None => return Ok(()),
             };
         }
         let known = |(raw, _): &(RawEdge, Beside)| record::edge_is_known(raw, &self.names);
         if !found.records.iter().all(known) {
+            line.forget(session)?;
             return self.refresh(session);
         }
         match hub {
-            true => adapt(&mut self.edges.hub_step, &found),
-            false => adapt(&mut self.edges.step, &found),
+            true => adapt(&mut lane.hub_step, &found),
+            false => adapt(&mut lane.step, &found),
         }
-        let from = self.edges.from;
-        self.edges.from = next;
+        let from = lane.from;
+        lane.from = next;
         let (mut records, ends) = (found.records, found.ends);
-        let names = &self.names;
-        let columns = &mut self.edges.columns;
-        floats::settle(session, names, columns, Kind::Relationship, &mut records)?;
+        let left = floats::told(&self.names, &mut lane.columns, &mut records);
+        if !left.is_empty() {
+            line.calm(session)?;
+            let kind = Kind::Relationship;
+            floats::ask_for(session, &self.names, kind, &mut records, &left)?;
+        }
         self.find_odd_ends(session, &records, &ends)?;
         let mut ready = Vec::with_capacity(records.len());
         for ((raw, _), [a, b]) in records.into_iter().zip(ends) {
@@ -300,10 +328,11 @@ impl Scanner {
             .filter(|(_, end)| !is_plain_key(end))
             .map(|(id, _)| id)
             .collect();
-        match odd.is_empty() {
-            true => Ok(()),
-            false => self.find_ends(session, odd),
+        if odd.is_empty() {
+            return Ok(());
         }
+        self.calm(session)?;
+        self.find_ends(session, odd)
     }
 
     /// Forgets keys of ends, which a write may have changed.
@@ -430,6 +459,56 @@ fn odd(cause: &io::Error) -> Error {
     .remedy("Read it again.")
 }
 
+/// Makes sure that the range from a place on is asked for, and the one behind it, below
+/// the bound. Tells where the first of them ends.
+fn look_ahead<T: Raw>(
+    line: &mut Line<T>,
+    session: &mut Session,
+    (start, bound): (u64, u64),
+    ask: impl Fn(u64) -> Ask,
+    (columns, names): (&Columns, &Names),
+) -> Result<u64> {
+    let first = match line.front() {
+        // A range whose step has changed meanwhile is as good.
+        Some(front) if same_way(front, ask(start)) => front,
+        _ => {
+            line.forget(session)?;
+            line.ask(session, ask(start), columns, names)?;
+            ask(start)
+        }
+    };
+    let (_, end) = first.ids();
+    if line.len() == 1 && end < bound {
+        line.ask(session, ask(end), columns, names)?;
+    }
+    Ok(end)
+}
+
+/// Whether two ranges begin at one place and are walked alike.
+fn same_way(a: Ask, b: Ask) -> bool {
+    a.ids().0 == b.ids().0 && std::mem::discriminant(&a) == std::mem::discriminant(&b)
+}
+
+/// `None`: ask again, with other columns.
+fn columns_failed<T: Raw>(
+    session: &mut Session,
+    line: &mut Line<T>,
+    columns: &mut Columns,
+    came: Result<Range<T>, Refusal>,
+) -> Result<Option<Range<T>>> {
+    match came {
+        Ok(range) => Ok(Some(range)),
+        Err(refusal) => {
+            line.forget(session)?;
+            // A column may have met something that is no number.
+            match refusal.code.is_empty() && columns.guard() {
+                true => Ok(None),
+                false => Err(session.refused(&refusal)),
+            }
+        }
+    }
+}
+
 /// Lets a range grow or shrink with the bytes that came.
 fn adapt<T>(step: &mut u64, range: &Range<T>) {
     *step = match (range.records.is_empty(), range.cut) {
@@ -439,130 +518,6 @@ fn adapt<T>(step: &mut u64, range: &Range<T>) {
         _ if range.bytes < AIM => (*step * 2).min(MOST_STEP),
         _ => (*step).min(MOST_STEP),
     };
-}
-
-/// Which edges.
-#[derive(Clone, Copy)]
-enum Ask {
-    /// Of the sources from one id to below another.
-    From(u64, u64),
-    /// Of one source, to destinations from one id to below another.
-    Into(u64, u64, u64),
-}
-
-fn range_is_one(range: Ask) -> bool {
-    match range {
-        Ask::From(start, end) => end - start <= 1,
-        Ask::Into(_, start, end) => end - start <= 1,
-    }
-}
-
-/// `None`: ask again, with other columns.
-fn columns_failed<T>(
-    session: &mut Session,
-    columns: &mut Columns,
-    done: Result<(), Refusal>,
-    range: Range<T>,
-) -> Result<Option<Range<T>>> {
-    match done {
-        Ok(()) => Ok(Some(range)),
-        // A column may have met something that is no number.
-        Err(refusal) if refusal.code.is_empty() && columns.guard() => Ok(None),
-        Err(refusal) => Err(session.refused(&refusal)),
-    }
-}
-
-fn read_nodes(
-    session: &mut Session,
-    names: &Names,
-    columns: &mut Columns,
-    (start, end): (u64, u64),
-) -> Result<Option<Range<RawNode>>> {
-    let mut query =
-        format!("CYPHER a={start} b={end} MATCH (m) WHERE ID(m)>=$a AND ID(m)<$b RETURN m")
-            .into_bytes();
-    columns.write(&mut query, "m", names);
-    let mut range = Range {
-        records: Vec::new(),
-        ends: Vec::new(),
-        cut: false,
-        bytes: 0,
-    };
-    let mut first = None;
-    let done = session.try_read(&query, |row| {
-        let begun = *first.get_or_insert(row.taken());
-        if row.taken() - begun > MOST_BYTES && !range.records.is_empty() {
-            range.cut = true;
-            return Ok(());
-        }
-        let node = row.node()?;
-        range.records.push((node, columns.read(row)?));
-        range.bytes = row.taken() - begun;
-        Ok(())
-    })?;
-    columns_failed(session, columns, done, range)
-}
-
-fn read_edges(
-    session: &mut Session,
-    names: &Names,
-    columns: &mut Columns,
-    ask: Ask,
-) -> Result<Option<Range<RawEdge>>> {
-    edges(session, names, columns, ask, (MOST_EDGES, MOST_BYTES))
-}
-
-/// The same whatever its size.
-fn read_all_edges(
-    session: &mut Session,
-    names: &Names,
-    columns: &mut Columns,
-    ask: Ask,
-) -> Result<Option<Range<RawEdge>>> {
-    edges(session, names, columns, ask, (usize::MAX, u64::MAX))
-}
-
-fn edges(
-    session: &mut Session,
-    names: &Names,
-    columns: &mut Columns,
-    ask: Ask,
-    (rows, bytes): (usize, u64),
-) -> Result<Option<Range<RawEdge>>> {
-    let mut query = match ask {
-        Ask::From(start, end) => format!(
-            "CYPHER a={start} b={end} MATCH (a) WHERE ID(a)>=$a AND ID(a)<$b MATCH (a)-[m]->(b) RETURN m, a.id, b.id"
-        ),
-        Ask::Into(source, start, end) => format!(
-            "CYPHER s={source} a={start} b={end} MATCH (b) WHERE ID(b)>=$a AND ID(b)<$b MATCH (a)-[m]->(b) WHERE ID(a)=$s RETURN m, a.id, b.id"
-        ),
-    }
-    .into_bytes();
-    columns.write(&mut query, "m", names);
-    if rows < usize::MAX {
-        query.extend_from_slice(format!(" LIMIT {}", rows + 1).as_bytes());
-    }
-    let mut range = Range {
-        records: Vec::new(),
-        ends: Vec::new(),
-        cut: false,
-        bytes: 0,
-    };
-    let mut first = None;
-    let done = session.try_read(&query, |row| {
-        let begun = *first.get_or_insert(row.taken());
-        let much = row.taken() - begun > bytes && !range.records.is_empty();
-        if range.cut || much || range.records.len() >= rows {
-            range.cut = true;
-            return Ok(());
-        }
-        let edge = row.edge()?;
-        range.ends.push([row.value()?, row.value()?]);
-        range.records.push((edge, columns.read(row)?));
-        range.bytes = row.taken() - begun;
-        Ok(())
-    })?;
-    columns_failed(session, columns, done, range)
 }
 
 fn cursor_of(kind: Kind, place: Place) -> Cursor {

@@ -18,15 +18,26 @@ struct Taken {
     scanner: Scanner,
     /// What was counted when it was taken.
     counts: Counts,
-    /// Whether the graph is a copy of this picture's own.
-    copy: bool,
-    watched: bool,
+    of: Of,
+    /// Whether it was not yet told how it ended.
+    open: bool,
+}
+
+/// Whose graph a picture is of.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Of {
+    /// Anybody's, who may write to it.
+    All,
+    /// This run's, which nobody else knows; indexes may be made meanwhile.
+    Run,
+    /// This picture's own, a copy that goes with it.
+    Picture,
 }
 
 impl Picture {
     /// Of a graph that is there.
-    pub(super) fn take(mut session: Session, copy: bool) -> Result<Self> {
-        if !copy {
+    pub(super) fn take(mut session: Session, of: Of) -> Result<Self> {
+        if of == Of::All {
             session.watch()?;
         }
         let counts = count(&mut session)?;
@@ -35,8 +46,8 @@ impl Picture {
             session,
             scanner,
             counts,
-            copy,
-            watched: !copy,
+            of,
+            open: true,
         };
         Ok(Self(Arc::new(Mutex::new(taken))))
     }
@@ -66,7 +77,11 @@ pub(super) fn count(session: &mut Session) -> Result<Counts> {
 #[async_trait]
 impl Snapshot for Picture {
     async fn counts(&mut self) -> Result<Counts> {
-        self.with(|taken| count(&mut taken.session)).await
+        self.with(|taken| {
+            taken.scanner.calm(&mut taken.session)?;
+            count(&mut taken.session)
+        })
+        .await
     }
 
     async fn scan(&mut self, kind: Kind, after: Option<&Cursor>, limit: Limit) -> Result<Page> {
@@ -82,12 +97,14 @@ impl Snapshot for Picture {
 
     async fn finish(&mut self) -> Result<()> {
         self.with(|taken| {
-            if !std::mem::take(&mut taken.watched) {
+            if !std::mem::take(&mut taken.open) || taken.of == Of::Picture {
                 return Ok(());
             }
+            taken.scanner.calm(&mut taken.session)?;
             // Bulk writes pass unwatched, but not uncounted.
             let same = count(&mut taken.session)? == taken.counts;
-            match taken.session.unchanged()? && same {
+            let unchanged = taken.of == Of::Run || taken.session.unchanged()?;
+            match unchanged && same {
                 true => Ok(()),
                 false => Err(drifted()),
             }
@@ -108,7 +125,8 @@ fn drifted() -> Error {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if self.copy {
+        if self.of == Of::Picture {
+            let _ = self.scanner.calm(&mut self.session);
             let graph = self.session.graph.clone();
             let _ = self.session.conn.ask(&[b"GRAPH.DELETE", graph.as_bytes()]);
         }

@@ -124,6 +124,9 @@ impl<R: Read> Reader<R> {
     /// The beginning of the next reply. What version 3 adds around replies (attributes,
     /// pushes) is read over.
     pub(crate) fn head(&mut self) -> io::Result<Head> {
+        if let Some(head) = self.short_head() {
+            return Ok(head);
+        }
         loop {
             let (start, end) = self.line()?;
             let kind = *self.buffer.get(start).unwrap_or(&b'\r');
@@ -167,6 +170,31 @@ impl<R: Read> Reader<R> {
                 _ => return Err(odd("that is no reply of this protocol")),
             });
         }
+    }
+
+    /// The same for what nearly all of a large reply is: a short number that is whole in
+    /// the buffer, of an integer, a string's length or a list's.
+    fn short_head(&mut self) -> Option<Head> {
+        let (kind, rest) = self.buffer[self.start..self.end].split_first()?;
+        let (mut number, mut digits) = (0u32, 0);
+        while let Some(digit) = rest.get(digits).filter(|d| d.is_ascii_digit()) {
+            if digits == 9 {
+                return None;
+            }
+            number = number * 10 + u32::from(digit - b'0');
+            digits += 1;
+        }
+        if digits == 0 || rest.get(digits..digits + 2) != Some(b"\r\n") {
+            return None;
+        }
+        let head = match kind {
+            b':' => Head::Int(i64::from(number)),
+            b'$' => Head::Bulk(number as usize),
+            b'*' => Head::List(number as usize),
+            _ => return None,
+        };
+        self.start += digits + 3;
+        Some(head)
     }
 
     /// Appends a string of that length, announced by [`Head::Bulk`].

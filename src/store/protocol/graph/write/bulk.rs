@@ -30,52 +30,137 @@ pub(super) struct Load {
     pub(super) order: Vec<usize>,
 }
 
-/// Records of one shape: their names and the names of their properties.
-type Shape<'a> = (&'a [Text], Vec<&'a Text>);
-
 /// An edge's or a node's row: its number, its ends, itself.
 pub(super) type Item<'a> = (usize, Option<(u64, u64)>, &'a Stored);
 
+/// Records of one shape: their names and the names of their properties.
+struct Group<'a> {
+    names: &'a [Text],
+    /// As the first of them has them.
+    keys: Vec<&'a Text>,
+    /// Which of the keys comes when, sorted.
+    sorted: Vec<usize>,
+    blob: Vec<u8>,
+    rows: Vec<usize>,
+}
+
+impl<'a> Group<'a> {
+    fn of(stored: &'a Stored) -> Self {
+        let keys: Vec<&Text> = stored.properties.iter().map(|(key, _)| key).collect();
+        let mut sorted: Vec<usize> = (0..keys.len()).collect();
+        sorted.sort_unstable_by_key(|at| keys[*at]);
+        let mut blob = Vec::with_capacity(BLOB);
+        head(&mut blob, &stored.names, keys.iter().copied());
+        Self {
+            names: &stored.names,
+            keys,
+            sorted,
+            blob,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Whether a record has these names, and these keys in this order.
+    fn is_alike(&self, stored: &Stored) -> bool {
+        self.keys.len() == stored.properties.len()
+            && self.names == stored.names.as_slice()
+            && stored
+                .properties
+                .iter()
+                .map(|(k, _)| k)
+                .eq(self.keys.iter().copied())
+    }
+
+    fn add(&mut self, (row, ends, stored): &Item<'_>) {
+        self.rows.push(*row);
+        if let Some((from, to)) = ends {
+            self.blob.extend_from_slice(&from.to_le_bytes());
+            self.blob.extend_from_slice(&to.to_le_bytes());
+        }
+        if stored
+            .properties
+            .iter()
+            .map(|(k, _)| k)
+            .eq(self.keys.iter().copied())
+        {
+            stored
+                .properties
+                .iter()
+                .for_each(|(_, v)| write(&mut self.blob, v));
+            return;
+        }
+        // The same keys in another order.
+        let mut pairs: Vec<(&Text, &Value)> = stored.properties.iter().collect();
+        pairs.sort_unstable_by_key(|(key, _)| *key);
+        let mut values = vec![&Value::Null; pairs.len()];
+        for (at, (_, value)) in self.sorted.iter().zip(pairs) {
+            values[*at] = value;
+        }
+        values.into_iter().for_each(|v| write(&mut self.blob, v));
+    }
+}
+
+/// What a blob begins with.
+pub(super) fn head<'a>(
+    blob: &mut Vec<u8>,
+    names: &[Text],
+    keys: impl ExactSizeIterator<Item = &'a Text>,
+) {
+    for (at, name) in names.iter().enumerate() {
+        if at > 0 {
+            blob.push(b':');
+        }
+        blob.extend_from_slice(name.as_bytes());
+    }
+    blob.push(0);
+    blob.extend_from_slice(&(keys.len() as u32).to_le_bytes());
+    for key in keys {
+        blob.extend_from_slice(key.as_bytes());
+        blob.push(0);
+    }
+}
+
+/// Bytes that a blob has room for at first.
+const BLOB: usize = 16 << 10;
+
+/// Names of records and, sorted, of their properties.
+type Shape<'a> = (&'a [Text], Vec<&'a Text>);
+
 /// Nodes or edges as blobs, one for each shape.
 pub(super) fn load(items: &[Item<'_>]) -> Load {
-    let mut shapes: BTreeMap<Shape<'_>, Vec<&Item<'_>>> = BTreeMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut shapes: BTreeMap<Shape<'_>, usize> = BTreeMap::new();
     for item in items {
         let stored = item.2;
-        let mut keys: Vec<&Text> = stored.properties.iter().map(|(key, _)| key).collect();
-        keys.sort_unstable();
-        shapes.entry((&stored.names, keys)).or_default().push(item);
+        // Records of one store mostly have the same keys in the same order.
+        let near = groups
+            .iter()
+            .rev()
+            .take(NEAR)
+            .position(|g| g.is_alike(stored));
+        let at = match near {
+            Some(back) => groups.len() - 1 - back,
+            None => {
+                let mut keys: Vec<&Text> = stored.properties.iter().map(|(key, _)| key).collect();
+                keys.sort_unstable();
+                *shapes.entry((&stored.names, keys)).or_insert_with(|| {
+                    groups.push(Group::of(stored));
+                    groups.len() - 1
+                })
+            }
+        };
+        groups[at].add(item);
     }
     let mut load = Load::default();
-    for ((names, keys), items) in shapes {
-        let mut blob = Vec::new();
-        for (at, name) in names.iter().enumerate() {
-            if at > 0 {
-                blob.push(b':');
-            }
-            blob.extend_from_slice(name.as_bytes());
-        }
-        blob.push(0);
-        blob.extend_from_slice(&(keys.len() as u32).to_le_bytes());
-        for key in &keys {
-            blob.extend_from_slice(key.as_bytes());
-            blob.push(0);
-        }
-        for (row, ends, stored) in items {
-            if let Some((from, to)) = ends {
-                blob.extend_from_slice(&from.to_le_bytes());
-                blob.extend_from_slice(&to.to_le_bytes());
-            }
-            let mut sorted: Vec<(&Text, &Value)> = stored.properties.iter().collect();
-            sorted.sort_unstable_by_key(|(key, _)| *key);
-            for (_, value) in sorted {
-                write(&mut blob, value);
-            }
-            load.order.push(*row);
-        }
-        load.blobs.push(blob);
+    for group in groups {
+        load.order.extend(group.rows);
+        load.blobs.push(group.blob);
     }
     load
 }
+
+/// Shapes that a record is held against before its keys are sorted.
+const NEAR: usize = 40;
 
 fn write(out: &mut Vec<u8>, value: &Value) {
     match value {

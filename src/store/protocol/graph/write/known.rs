@@ -27,6 +27,7 @@ pub(super) struct There {
 impl Work {
     /// Reads anew where everything is.
     pub(super) fn learn(&mut self) -> Result<()> {
+        self.settle()?;
         if !self.watching {
             self.session.watch()?;
             self.watching = true;
@@ -129,13 +130,17 @@ impl Work {
     }
 
     pub(super) fn look_up(&mut self, kind: Kind, keys: &[Key]) -> Result<Vec<Option<There>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.settle()?;
         let mut by_key: HashMap<[u8; 16], There> = HashMap::new();
         match kind {
             Kind::Node => {
-                let ids: Vec<u64> = keys
-                    .iter()
-                    .filter_map(|key| self.nodes.get(short(kind, key)))
-                    .collect();
+                let mut ids = Vec::with_capacity(keys.len());
+                for key in keys {
+                    ids.extend(self.nodes.get(short(kind, key))?);
+                }
                 for part in ids.chunks(256) {
                     let names = &mut self.scanner.names;
                     let found = nodes_by_id(&mut self.session, names, &mut self.canon, part)?;
@@ -163,7 +168,7 @@ impl Work {
         };
         let (mut plain, mut other) = (Vec::new(), Vec::new());
         for key in keys {
-            let Some(from) = edges.get(short(kind, key)) else {
+            let Some(from) = edges.get(short(kind, key))? else {
                 continue;
             };
             match key {

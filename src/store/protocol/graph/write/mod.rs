@@ -2,17 +2,19 @@
 //! step, or one that is there, batch by batch.
 
 mod bulk;
+mod flat;
 mod indexes;
 mod known;
 pub(super) mod lease;
 mod places;
 mod plan;
+mod spilled;
 mod statements;
 mod work;
 
 use super::Graph;
 use super::session::Session;
-use super::snapshot::Picture;
+use super::snapshot::{Of, Picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Key, Kind, Record};
 use crate::store::protocol::file::blocking;
@@ -160,6 +162,27 @@ impl GraphWriter {
         })
         .await
     }
+
+    /// A picture of the graph as it was written, on a connection of its own.
+    async fn picture(&self, of: Of) -> Result<Box<dyn Snapshot>> {
+        let (graph, aside, state) = (self.graph.clone(), self.aside.clone(), self.state.clone());
+        blocking(move || {
+            let published = {
+                let mut state = lock(&state);
+                if let Some(work) = &mut state.work {
+                    work.settle()?;
+                }
+                state.published
+            };
+            let mut session = graph.session()?;
+            if let Some(aside) = aside.filter(|_| !published) {
+                session.graph = aside;
+            }
+            let picture: Box<dyn Snapshot> = Box::new(Picture::take(session, of)?);
+            Ok(picture)
+        })
+        .await
+    }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -172,8 +195,10 @@ fn end(graph: &Graph, aside: Option<&str>, state: &mut State) -> Result<()> {
     let lease = state.lease.take();
     let mut erased = Ok(());
     if let (Some(aside), false) = (aside, state.published)
-        && let Some(work) = work
+        && let Some(mut work) = work
     {
+        // What failed goes with the rest.
+        let _ = work.settle();
         let mut session = work.session;
         erased = match session.conn.is_broken() {
             false => erase(&mut session, aside),
@@ -199,25 +224,27 @@ impl Writer for GraphWriter {
     }
 
     async fn complete(&mut self) -> Result<()> {
+        let ours = self.aside.is_some();
+        self.with(move |work| {
+            work.settle()?;
+            match ours {
+                true => indexes::make(&mut work.session),
+                // The schema of a graph that others use is theirs.
+                false => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn applied(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
         match self.aside.is_some() {
-            true => self.with(|work| indexes::make(&mut work.session)).await,
-            // The schema of a graph that others use is theirs.
-            false => Ok(()),
+            true => self.picture(Of::Run).await.map(Some),
+            false => Ok(None),
         }
     }
 
     async fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
-        let (graph, aside) = (self.graph.clone(), self.aside.clone());
-        let published = lock(&self.state).published;
-        blocking(move || {
-            let mut session = graph.session()?;
-            if let Some(aside) = aside.filter(|_| !published) {
-                session.graph = aside;
-            }
-            let picture: Box<dyn Snapshot> = Box::new(Picture::take(session, false)?);
-            Ok(picture)
-        })
-        .await
+        self.picture(Of::All).await
     }
 
     async fn publish(&mut self) -> Result<Applied> {
@@ -230,6 +257,7 @@ impl Writer for GraphWriter {
             let Some(work) = &mut state.work else {
                 return Err(Error::internal("a writer was used after its end"));
             };
+            work.settle()?;
             if let Some(aside) = &aside {
                 let conn = &mut work.session.conn;
                 let rename: [&[u8]; 3] = [b"RENAMENX", aside.as_bytes(), graph.name().as_bytes()];

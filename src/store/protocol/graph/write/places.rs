@@ -1,7 +1,9 @@
 //! Where the records of a graph are, by the hash of their keys: twelve bytes each, since
-//! a graph has no index on keys of every label. A hit is a hint; whoever uses it looks at
-//! the key that is really there.
+//! a graph has no index on keys of every label. The first million of them are kept in
+//! memory, more in an unnamed file. A hit is a hint; whoever uses it looks at the key that
+//! is really there.
 
+use super::spilled::Spilled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, KeyHash, Kind};
 use std::collections::{HashMap, HashSet};
@@ -9,13 +11,21 @@ use std::collections::{HashMap, HashSet};
 /// Entries that wait to be sorted in.
 const MOST_NEW: usize = 32_768;
 
+/// Entries in memory, beside those.
+const MOST: usize = 1 << 20;
+
+/// The place of what is gone.
+pub(super) const GONE: u32 = u32::MAX;
+
 /// Places by key.
-#[derive(Default)]
 pub(super) struct Places {
     hashes: Vec<u64>,
     places: Vec<u32>,
-    /// What changed since the last merge; `None`: gone.
-    new: HashMap<u64, Option<u32>>,
+    /// What changed since the last merge.
+    new: HashMap<u64, u32>,
+    /// What memory has no room for.
+    spilled: Option<Spilled>,
+    most: usize,
     /// Keys that stand on several records.
     repeated: HashSet<u64>,
 }
@@ -28,14 +38,33 @@ pub(super) fn short(kind: Kind, key: &Key) -> u64 {
     u64::from_be_bytes(first)
 }
 
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            hashes: Vec::new(),
+            places: Vec::new(),
+            new: HashMap::new(),
+            spilled: None,
+            most: MOST,
+            repeated: HashSet::new(),
+        }
+    }
+}
+
 impl Places {
     /// Where a record may be.
-    pub(super) fn get(&self, hash: u64) -> Option<u64> {
-        if let Some(new) = self.new.get(&hash) {
-            return new.map(u64::from);
-        }
-        let at = self.hashes.binary_search(&hash).ok()?;
-        Some(u64::from(self.places[at]))
+    pub(super) fn get(&self, hash: u64) -> Result<Option<u64>> {
+        let found = match self.new.get(&hash) {
+            Some(place) => Some(*place),
+            None => match find(&self.hashes, hash) {
+                Some(at) => Some(self.places[at]),
+                None => match &self.spilled {
+                    Some(spilled) => spilled.get(hash)?,
+                    None => None,
+                },
+            },
+        };
+        Ok(found.filter(|place| *place != GONE).map(u64::from))
     }
 
     /// Whether several records have that key.
@@ -45,38 +74,53 @@ impl Places {
 
     /// A record was met while the graph was read.
     pub(super) fn meet(&mut self, hash: u64, place: u64) -> Result<()> {
-        if self.get(hash).is_some() {
-            self.repeated.insert(hash);
-            return Ok(());
+        if self.get(hash)?.is_none() {
+            return self.set(hash, place);
         }
-        self.set(hash, place)
+        self.repeated.insert(hash);
+        match self.repeated.len() <= self.most {
+            true => Ok(()),
+            false => Err(too_many(
+                "the graph has too many records with ids that repeat",
+            )),
+        }
     }
 
     /// A record is there now.
     pub(super) fn set(&mut self, hash: u64, place: u64) -> Result<()> {
-        let Ok(place) = u32::try_from(place) else {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
+        match u32::try_from(place) {
+            Ok(place) if place != GONE => self.put(hash, place),
+            _ => Err(too_many(
                 "the graph has more records than can be written to",
-            ));
-        };
-        self.new.insert(hash, Some(place));
-        self.settle();
-        Ok(())
+            )),
+        }
     }
 
     /// A record is gone.
-    pub(super) fn remove(&mut self, hash: u64) {
-        self.new.insert(hash, None);
+    pub(super) fn remove(&mut self, hash: u64) -> Result<()> {
+        self.put(hash, GONE)
+    }
+
+    fn put(&mut self, hash: u64, place: u32) -> Result<()> {
+        self.new.insert(hash, place);
+        if self.new.len() < MOST_NEW.min(self.most) {
+            return Ok(());
+        }
         self.settle();
+        if self.hashes.len() < self.most {
+            return Ok(());
+        }
+        let entries = self.hashes.iter().copied().zip(self.places.iter().copied());
+        self.spilled = Some(Spilled::merge(self.spilled.take(), entries)?);
+        self.hashes = Vec::new();
+        self.places = Vec::new();
+        Ok(())
     }
 
     fn settle(&mut self) {
-        if self.new.len() < MOST_NEW {
-            return;
-        }
-        let mut new: Vec<(u64, Option<u32>)> = self.new.drain().collect();
+        let mut new: Vec<(u64, u32)> = self.new.drain().collect();
         new.sort_unstable_by_key(|(hash, _)| *hash);
+        let forget = self.spilled.is_none();
         // From the back, so that no second copy is needed.
         let mut old = self.hashes.len();
         self.hashes.resize(old + new.len(), 0);
@@ -91,7 +135,8 @@ impl Places {
             if old > 0 && self.hashes[old - 1] == hash {
                 old -= 1;
             }
-            if let Some(place) = place {
+            // What is gone must be remembered while the file may still have it.
+            if place != GONE || !forget {
                 to -= 1;
                 self.hashes[to] = hash;
                 self.places[to] = place;
@@ -103,37 +148,65 @@ impl Places {
     }
 }
 
+/// Where a hash stands among sorted ones. They are spread evenly, so it is sought where it
+/// should be: in a large list most of a binary search would be spent on missing the cache.
+fn find(hashes: &[u64], hash: u64) -> Option<usize> {
+    let length = hashes.len();
+    let guess = ((u128::from(hash) * length as u128) >> 64) as usize;
+    // Twice as far as the spread of that many random numbers goes, nearly always.
+    let reach = 2 * length.isqrt() + 8;
+    let (low, high) = (guess.saturating_sub(reach), (guess + reach).min(length));
+    let below = low == 0 || hashes[low - 1] < hash;
+    let above = high == length || hashes[high] > hash;
+    match below && above {
+        true => hashes[low..high]
+            .binary_search(&hash)
+            .ok()
+            .map(|at| low + at),
+        false => hashes.binary_search(&hash).ok(),
+    }
+}
+
+fn too_many(what: &str) -> Error {
+    Error::new(ErrorKind::TooLarge, what).remedy("Choose another target, or a new graph.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn agrees_with_a_plain_map() {
-        let (mut places, mut plain) = (Places::default(), HashMap::new());
-        let mut random = 7u64;
-        for n in 0..300_000u64 {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let hash = (random >> 40) * 0x9E37_79B9;
-            match n % 5 {
-                0 => {
-                    places.remove(hash);
-                    plain.remove(&hash);
-                }
-                _ => {
-                    places.set(hash, n).unwrap();
-                    plain.insert(hash, n);
+        for most in [MOST, 3_000] {
+            let (mut places, mut plain) = (Places::default(), HashMap::new());
+            places.most = most;
+            let mut random = 7u64;
+            let mut hashes = Vec::new();
+            for n in 0..100_000u64 {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let hash = (random >> 45) * 0x9E37_79B9;
+                hashes.push(hash);
+                match n % 5 {
+                    0 => {
+                        places.remove(hash).unwrap();
+                        plain.remove(&hash);
+                    }
+                    _ => {
+                        places.set(hash, n).unwrap();
+                        plain.insert(hash, n);
+                    }
                 }
             }
+            assert!(places.hashes.windows(2).all(|w| w[0] < w[1]));
+            assert!(places.hashes.len() < most && places.spilled.is_some() == (most < MOST));
+            for hash in hashes.into_iter().chain([0, 1, u64::MAX]) {
+                let found = places.get(hash).unwrap();
+                assert_eq!(found, plain.get(&hash).copied(), "{hash} {most}");
+            }
+            assert_eq!(places.get(1).unwrap(), None);
         }
-        assert!(places.hashes.windows(2).all(|w| w[0] < w[1]));
-        for (hash, place) in &plain {
-            assert_eq!(places.get(*hash), Some(*place));
-        }
-        let there = places.hashes.iter().filter(|h| places.get(**h).is_some());
-        assert!(there.count() <= plain.len());
-        assert_eq!(places.get(1), plain.get(&1).copied());
     }
 
     #[test]
@@ -143,7 +216,9 @@ mod tests {
         places.meet(5, 2).unwrap();
         places.meet(6, 3).unwrap();
         assert!(places.is_repeated(5) && !places.is_repeated(6));
-        assert_eq!(places.get(5), Some(1));
-        assert!(places.set(7, 1 << 40).is_err());
+        assert_eq!(places.get(5).unwrap(), Some(1));
+        for place in [u64::from(GONE), 1 << 40] {
+            assert!(places.set(7, place).is_err());
+        }
     }
 }

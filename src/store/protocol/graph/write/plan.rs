@@ -2,18 +2,22 @@
 //! that meet something else. Nothing is done here.
 
 use super::super::record::{Stored, stored};
+use super::flat::Flats;
 use super::known::There;
 use super::places::short;
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Digest, Key, Kind, Record};
+use crate::model::{Digest, Key, Kind, Record, Relationship};
 use crate::store::Change;
 use std::collections::HashSet;
 
 /// What is done to one record.
 pub(super) enum Step {
     AddNode(Stored),
-    AddEdge(Stored, Key, Key),
+    /// Taken in by [`super::flat`]: an edge with the id of its source.
+    Load(Option<u64>),
+    /// With the hashes of its ends' keys.
+    AddEdge(Stored, [u64; 2]),
     ChangeNode(There, Stored),
     ChangeEdge(There, Stored),
     RemoveNode(There),
@@ -27,6 +31,14 @@ impl Work {
     /// What is to do, or the changes that meet something else.
     pub(super) fn plan(&mut self, changes: &[Change]) -> Result<Result<Vec<Planned>, Vec<usize>>> {
         let mut now: Vec<Option<There>> = vec![None; changes.len()];
+        if (changes.iter()).any(|c| c.before.is_some() || c.after.is_none()) {
+            // Ids that are free again are given first.
+            self.bulk = false;
+        }
+        self.flats.iter_mut().for_each(Flats::clear);
+        self.hashes.clear();
+        self.hashes
+            .extend(changes.iter().map(|c| short(c.kind, &c.key)));
         for kind in Kind::BOTH {
             if kind == Kind::Relationship && changes.iter().any(|c| c.kind == kind) {
                 self.learn_edges()?;
@@ -38,8 +50,11 @@ impl Work {
             let Some(places) = places else { continue };
             let mut at = Vec::new();
             for (number, change) in changes.iter().enumerate() {
-                let hash = short(kind, &change.key);
-                if change.kind != kind || places.get(hash).is_none() {
+                if change.kind != kind {
+                    continue;
+                }
+                let hash = self.hashes[number];
+                if places.get(hash)?.is_none() {
                     continue;
                 }
                 if places.is_repeated(hash) {
@@ -61,7 +76,7 @@ impl Work {
         for (number, (change, now)) in changes.iter().zip(now).enumerate() {
             let is = now.as_ref().map(|now| self.canon.digest(&now.record));
             if fits(change.before.as_ref(), is.as_ref()) {
-                if let Some(step) = self.step(change, now)? {
+                if let Some(step) = self.step(number, change, now)? {
                     steps.push((number, step));
                 }
                 continue;
@@ -81,17 +96,23 @@ impl Work {
         })
     }
 
-    fn step(&mut self, change: &Change, now: Option<There>) -> Result<Option<Step>> {
+    fn step(&mut self, number: usize, change: &Change, now: Option<There>) -> Result<Option<Step>> {
         let Some(after) = &change.after else {
             return Ok(now.map(|there| match change.kind {
                 Kind::Node => Step::RemoveNode(there),
                 Kind::Relationship => Step::RemoveEdge(there),
             }));
         };
+        if self.bulk
+            && now.is_none()
+            && let Some(step) = self.load_step(number, change, after)?
+        {
+            return Ok(Some(step));
+        }
         let new = stored(after, &mut self.canon)?;
         Ok(Some(match (now, after) {
             (None, Record::Node(_)) => Step::AddNode(new),
-            (None, Record::Relationship(r)) => Step::AddEdge(new, r.from.clone(), r.to.clone()),
+            (None, Record::Relationship(r)) => Step::AddEdge(new, ends_of(r)),
             (Some(there), Record::Node(_)) => Step::ChangeNode(there, new),
             (Some(there), Record::Relationship(r)) => match &there.record {
                 Record::Relationship(old)
@@ -100,36 +121,68 @@ impl Work {
                     Step::ChangeEdge(there, new)
                 }
                 // An edge cannot be moved: it goes, and another comes.
-                _ => Step::AddEdge(new, r.from.clone(), r.to.clone()),
+                _ => Step::AddEdge(new, ends_of(r)),
             },
         }))
     }
 
+    /// Most of what is new in a graph of our own needs no other form than its text.
+    fn load_step(
+        &mut self,
+        number: usize,
+        change: &Change,
+        after: &Record,
+    ) -> Result<Option<Step>> {
+        let ends = match after {
+            _ if change.before.is_some() => return Ok(None),
+            Record::Node(_) => None,
+            Record::Relationship(r) => {
+                let [from, to] = ends_of(r);
+                match (self.nodes.get(from)?, self.nodes.get(to)?) {
+                    (Some(from), Some(to)) => Some((from, to)),
+                    // They may come with the same batch.
+                    _ => return Ok(None),
+                }
+            }
+        };
+        let taken = self.flats[after.kind() as usize].take(number, after, ends);
+        Ok(taken.then_some(Step::Load(ends.map(|(from, _)| from))))
+    }
+
     /// Every new edge needs its ends.
     fn check_ends(&self, changes: &[Change], steps: &[Planned]) -> Result<()> {
+        let adds_edges = steps
+            .iter()
+            .any(|(_, step)| matches!(step, Step::AddEdge(..)));
+        if !adds_edges {
+            return Ok(());
+        }
         let mut come = HashSet::new();
         let mut gone = HashSet::new();
         for (number, step) in steps {
-            let hash = short(Kind::Node, &changes[*number].key);
+            let hash = self.hashes[*number];
             match step {
                 Step::AddNode(_) => come.insert(hash),
                 Step::RemoveNode(_) => gone.insert(hash),
                 _ => false,
             };
         }
-        for (_, step) in steps {
-            let Step::AddEdge(_, from, to) = step else {
+        for (number, step) in steps {
+            let Step::AddEdge(_, ends) = step else {
                 continue;
             };
-            for end in [from, to] {
-                let hash = short(Kind::Node, end);
-                let there = self.nodes.get(hash).is_some() && !gone.contains(&hash);
-                if !there && !come.contains(&hash) {
+            for (side, hash) in ends.iter().enumerate() {
+                let there = self.nodes.get(*hash)?.is_some() && !gone.contains(hash);
+                if !there && !come.contains(hash) {
+                    let end = match &changes[*number].after {
+                        Some(Record::Relationship(r)) => [&r.from, &r.to][side].display(),
+                        _ => String::new(),
+                    };
                     return Err(Error::new(
                         ErrorKind::Unsupported,
                         "a graph server holds no relationship without both its ends",
                     )
-                    .with("end", end.display())
+                    .with("end", end)
                     .remedy("Leave such relationships out, or move the missing nodes, too."));
                 }
             }
@@ -149,6 +202,7 @@ impl Work {
         if doomed.is_empty() {
             return Ok(Vec::new());
         }
+        self.settle()?;
         let going: HashSet<u64> = steps
             .iter()
             .filter_map(|(_, step)| match step {
@@ -180,6 +234,10 @@ impl Work {
         }
         Ok(held)
     }
+}
+
+fn ends_of(r: &Relationship) -> [u64; 2] {
+    [&r.from, &r.to].map(|end| short(Kind::Node, end))
 }
 
 fn fits(expected: Option<&Digest>, found: Option<&Digest>) -> bool {

@@ -6,6 +6,7 @@ use super::super::record::{Stored, stored};
 use super::super::scan::Scanner;
 use super::super::session::Session;
 use super::bulk::{self, Item};
+use super::flat::Flats;
 use super::known::{There, totals};
 use super::places::{Places, short};
 use super::plan::{Planned, Step};
@@ -31,8 +32,14 @@ pub(super) struct Work {
     pub(super) watching: bool,
     /// Nodes and edges that the graph must have, if nobody else wrote.
     pub(super) counts: [u64; 2],
-    /// The bulk form may be used, and ids are given in order.
-    bulk: bool,
+    /// Hashes of the keys of the batch at hand.
+    pub(super) hashes: Vec<u64>,
+    /// Records of the batch at hand that are plain, by kind.
+    pub(super) flats: [Flats; 2],
+    /// The bulk form may be used: nothing was ever removed, so ids are given in order.
+    pub(super) bulk: bool,
+    /// Replies to bulk loads that are still to come.
+    awaited: usize,
 }
 
 impl Work {
@@ -49,6 +56,9 @@ impl Work {
             shared,
             watching: false,
             counts: [0; 2],
+            hashes: Vec::new(),
+            flats: Default::default(),
+            awaited: 0,
         };
         if shared {
             work.learn()?;
@@ -85,21 +95,14 @@ impl Work {
     /// Does what was planned; `None` if others wrote in between and the rest must be
     /// planned anew.
     fn perform(&mut self, changes: &[Change], steps: Vec<Planned>) -> Result<Option<Applied>> {
-        let removing = steps
-            .iter()
-            .any(|(_, s)| matches!(s, Step::RemoveNode(_) | Step::RemoveEdge(_)));
-        if removing {
-            // Ids that are free again are given first.
-            self.bulk = false;
-        }
         let replaced: Vec<(u64, u64)> = match changes.iter().any(|c| c.kind == Kind::Relationship) {
             true => self.replaced(changes, &steps)?,
             false => Vec::new(),
         };
-        if let Some(unfinished) = self.do_nodes(changes, &steps, &replaced)? {
+        if let Some(unfinished) = self.do_nodes(&steps, &replaced)? {
             return Ok(unfinished);
         }
-        self.do_edges(changes, &steps)
+        self.do_edges(&steps)
     }
 
     /// Edges that go because another takes their place: source and id.
@@ -111,9 +114,6 @@ impl Work {
             })
             .map(|(number, _)| changes[*number].key.clone())
             .collect();
-        if !keys.is_empty() {
-            self.bulk = false;
-        }
         let there = self.look_up(Kind::Relationship, &keys)?;
         Ok(there
             .into_iter()
@@ -125,7 +125,6 @@ impl Work {
     /// Removals, then nodes. `Some` if that is the end of it.
     fn do_nodes(
         &mut self,
-        changes: &[Change],
         steps: &[Planned],
         replaced: &[(u64, u64)],
     ) -> Result<Option<Option<Applied>>> {
@@ -142,7 +141,7 @@ impl Work {
                     relabelled.extend(labels_between(there, new, &mut self.canon)?);
                 }
                 Step::AddNode(new) => added.push((*number, new)),
-                Step::AddEdge(..) | Step::ChangeEdge(..) => {}
+                Step::AddEdge(..) | Step::ChangeEdge(..) | Step::Load(_) => {}
             }
         }
         out.extend(statements::remove_edges(&edges));
@@ -170,22 +169,27 @@ impl Work {
         }
         if !bulky.is_empty() {
             let items: Vec<Item<'_>> = bulky.iter().map(|(n, new)| (*n, None, *new)).collect();
-            // Nothing was ever removed, so ids are numbers in order.
-            let start = self
-                .session
-                .number(b"MATCH (n) RETURN count(n)")?
-                .unwrap_or(0);
+            // Numbers in order, those just made by queries included.
+            let start = self.counts[0] + created.len() as u64;
             let order = self.load(&items, Kind::Node)?;
+            created.extend(order.into_iter().zip(start..));
+        }
+        if steps
+            .iter()
+            .any(|(_, step)| matches!(step, Step::Load(None)))
+        {
+            let start = self.counts[0] + created.len() as u64;
+            let order = self.load_flats(Kind::Node)?;
             created.extend(order.into_iter().zip(start..));
         }
         for (_, step) in steps {
             match step {
                 Step::RemoveNode(there) => {
-                    self.nodes.remove(short(Kind::Node, there.record.key()));
+                    self.nodes.remove(short(Kind::Node, there.record.key()))?;
                 }
                 Step::RemoveEdge(there) => {
                     if let Some(edges) = &mut self.edges {
-                        edges.remove(short(Kind::Relationship, there.record.key()));
+                        edges.remove(short(Kind::Relationship, there.record.key()))?;
                     }
                 }
                 _ => {}
@@ -194,19 +198,18 @@ impl Work {
         self.counts[0] = self.counts[0] + created.len() as u64 - nodes.len() as u64;
         self.counts[1] -= edges.len() as u64;
         for (number, id) in created {
-            self.nodes
-                .set(short(Kind::Node, &changes[number].key), id)?;
+            self.nodes.set(self.hashes[number], id)?;
         }
         Ok(None)
     }
 
-    fn do_edges(&mut self, changes: &[Change], steps: &[Planned]) -> Result<Option<Applied>> {
+    fn do_edges(&mut self, steps: &[Planned]) -> Result<Option<Applied>> {
         let (mut changed, mut added) = (Vec::new(), Vec::new());
         for (number, step) in steps {
             match step {
                 Step::ChangeEdge(there, new) => changed.push((there.from, there.id, new)),
-                Step::AddEdge(new, from, to) => {
-                    let ends = [from, to].map(|end| self.nodes.get(short(Kind::Node, end)));
+                Step::AddEdge(new, ends) => {
+                    let ends = [self.nodes.get(ends[0])?, self.nodes.get(ends[1])?];
                     let [Some(from), Some(to)] = ends else {
                         return Err(Error::internal("an end of a relationship is gone"));
                     };
@@ -215,7 +218,17 @@ impl Work {
                 _ => {}
             }
         }
-        if changed.is_empty() && added.is_empty() {
+        let loaded: Vec<(usize, u64)> = steps
+            .iter()
+            .filter_map(|(number, step)| match step {
+                Step::Load(Some(from)) => Some((*number, *from)),
+                _ => None,
+            })
+            .collect();
+        if !loaded.is_empty() {
+            self.load_flats(Kind::Relationship)?;
+        }
+        if changed.is_empty() && added.is_empty() && loaded.is_empty() {
             return Ok(Some(Applied::Done));
         }
         // Removals and nodes were done in a step of their own.
@@ -224,7 +237,8 @@ impl Work {
         }
         let mut out = statements::change_edges(&changed)?;
         let by_bulk = self.bulk && added.len() > 8;
-        let sources: Vec<(usize, u64)> = added.iter().map(|(n, from, ..)| (*n, *from)).collect();
+        let mut sources = loaded;
+        sources.extend(added.iter().map(|(n, from, ..)| (*n, *from)));
         let (bulky, rest): (Vec<_>, Vec<_>) = added
             .into_iter()
             .partition(|(.., new)| by_bulk && bulk::takes(new));
@@ -244,27 +258,41 @@ impl Work {
         self.counts[1] += sources.len() as u64;
         if let Some(edges) = &mut self.edges {
             for (number, from) in sources {
-                edges.set(short(Kind::Relationship, &changes[number].key), from)?;
+                edges.set(self.hashes[number], from)?;
             }
         }
         Ok(Some(Applied::Done))
     }
 
-    /// Loads records in the bulk form into a graph of our own.
+    /// Takes the replies that are still to come. Whatever fails here has spoilt the graph,
+    /// which is of our own and seen by nobody.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        while self.awaited > 0 {
+            self.awaited -= 1;
+            if let Err(refusal) = self.session.conn.read()? {
+                return Err(self.session.conn.refused(&refusal));
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads records that were made to fit.
     fn load(&mut self, items: &[Item<'_>], kind: Kind) -> Result<Vec<usize>> {
         let load = bulk::load(items);
-        let n = items.len().to_string();
-        let blobs = load.blobs.len().to_string();
-        let (n, blobs) = (n.as_bytes(), blobs.as_bytes());
-        let graph = self.session.graph.clone();
-        let mut parts: Vec<&[u8]> = vec![b"GRAPH.BULK", graph.as_bytes()];
-        parts.extend(match kind {
-            Kind::Node => [n, b"0", blobs, b"0"],
-            Kind::Relationship => [b"0", n, b"0", blobs],
-        });
-        parts.extend(load.blobs.iter().map(Vec::as_slice));
-        self.session.conn.call(&parts)?;
+        let blobs: Vec<&[u8]> = load.blobs.iter().map(Vec::as_slice).collect();
+        self.settle()?;
+        send(&mut self.session, &blobs, items.len(), kind)?;
+        self.awaited += 1;
         Ok(load.order)
+    }
+
+    /// Loads those that were plain.
+    fn load_flats(&mut self, kind: Kind) -> Result<Vec<usize>> {
+        self.settle()?;
+        let (blobs, rows) = self.flats[kind as usize].loads();
+        send(&mut self.session, &blobs, rows.len(), kind)?;
+        self.awaited += 1;
+        Ok(rows)
     }
 
     /// Runs statements: in one step that others cannot get between, where there are
@@ -273,6 +301,7 @@ impl Work {
         if statements.is_empty() {
             return Ok(Ran::Done(Vec::new()));
         }
+        self.settle()?;
         if !self.shared {
             let mut answers = Vec::with_capacity(statements.len());
             for statement in statements {
@@ -323,6 +352,22 @@ impl Work {
         }
         Ok(Ran::Done(answers))
     }
+}
+
+/// Sends a bulk load into a graph of our own. The server is at it when this returns: the
+/// next load is made meanwhile.
+fn send(session: &mut Session, blobs: &[&[u8]], records: usize, kind: Kind) -> Result<()> {
+    let records = records.to_string();
+    let count = blobs.len().to_string();
+    let (records, count) = (records.as_bytes(), count.as_bytes());
+    let graph = session.graph.clone();
+    let mut parts: Vec<&[u8]> = vec![b"GRAPH.BULK", graph.as_bytes()];
+    parts.extend(match kind {
+        Kind::Node => [records, b"0", count, b"0"],
+        Kind::Relationship => [b"0", records, b"0", count],
+    });
+    parts.extend(blobs);
+    session.conn.send(&parts)
 }
 
 /// What became of statements.

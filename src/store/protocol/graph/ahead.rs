@@ -1,0 +1,215 @@
+//! Ranges of a graph that are asked for ahead of being read: while one reply is taken
+//! apart the server is at the next. Before anything else is asked on the same connection,
+//! what is under way is taken in.
+
+use super::compact::{RawEdge, RawNode};
+use super::floats::{Beside, Columns};
+use super::names::Names;
+use super::session::{Row, Session};
+use crate::error::Result;
+use crate::model::Value;
+use crate::store::protocol::resp::Refusal;
+use std::collections::VecDeque;
+use std::io;
+
+/// Bytes of one reply of which no more is kept.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// Edges in one reply at most.
+const MOST_EDGES: usize = 20_000;
+
+/// Which records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Ask {
+    /// Nodes from one id to below another.
+    Nodes(u64, u64),
+    /// Edges of the sources from one id to below another.
+    From(u64, u64),
+    /// Edges of one source, to destinations from one id to below another.
+    Into(u64, u64, u64),
+}
+
+impl Ask {
+    /// The ids of the range: from one to below another.
+    pub(super) fn ids(self) -> (u64, u64) {
+        match self {
+            Self::Nodes(start, end) | Self::From(start, end) | Self::Into(_, start, end) => {
+                (start, end)
+            }
+        }
+    }
+
+    /// Whether there is no smaller range.
+    pub(super) fn is_one(self) -> bool {
+        let (start, end) = self.ids();
+        end - start <= 1
+    }
+
+    /// The query, for so many edges at most.
+    fn query(self, columns: &Columns, names: &Names, edges: usize) -> Vec<u8> {
+        let mut query = match self {
+            Self::Nodes(start, end) => format!(
+                "CYPHER a={start} b={end} MATCH (m) WHERE ID(m)>=$a AND ID(m)<$b RETURN m"
+            ),
+            Self::From(start, end) => format!(
+                "CYPHER a={start} b={end} MATCH (a) WHERE ID(a)>=$a AND ID(a)<$b MATCH (a)-[m]->(b) RETURN m, a.id, b.id"
+            ),
+            Self::Into(source, start, end) => format!(
+                "CYPHER s={source} a={start} b={end} MATCH (b) WHERE ID(b)>=$a AND ID(b)<$b MATCH (a)-[m]->(b) WHERE ID(a)=$s RETURN m, a.id, b.id"
+            ),
+        }
+        .into_bytes();
+        columns.write(&mut query, "m", names);
+        if edges < usize::MAX && !matches!(self, Self::Nodes(..)) {
+            query.extend_from_slice(format!(" LIMIT {}", edges + 1).as_bytes());
+        }
+        query
+    }
+}
+
+/// What came of one range.
+pub(super) struct Range<T> {
+    pub(super) records: Vec<(T, Beside)>,
+    /// What comes after each edge's record: its ends as far as they are known.
+    pub(super) ends: Vec<[Value; 2]>,
+    /// Some of it was left in the wire.
+    pub(super) cut: bool,
+    pub(super) bytes: u64,
+}
+
+/// A record as a row of such a range has it.
+pub(super) trait Raw: Sized {
+    fn take(row: &mut Row<'_>, ends: &mut Vec<[Value; 2]>) -> io::Result<Self>;
+}
+
+impl Raw for RawNode {
+    fn take(row: &mut Row<'_>, _ends: &mut Vec<[Value; 2]>) -> io::Result<Self> {
+        row.node()
+    }
+}
+
+impl Raw for RawEdge {
+    fn take(row: &mut Row<'_>, ends: &mut Vec<[Value; 2]>) -> io::Result<Self> {
+        let edge = row.edge()?;
+        ends.push([row.value()?, row.value()?]);
+        Ok(edge)
+    }
+}
+
+/// What a range brought, or why the server refused it.
+type Came<T> = Result<Range<T>, Refusal>;
+
+/// A range that was asked for.
+struct Asked<T> {
+    ask: Ask,
+    /// Columns beside each record.
+    columns: usize,
+    /// Taken in already.
+    came: Option<Came<T>>,
+}
+
+/// Ranges of one kind that were asked for, in order.
+pub(super) struct Line<T>(VecDeque<Asked<T>>);
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<T: Raw> Line<T> {
+    /// Asks for a range, behind those that were asked for before.
+    pub(super) fn ask(
+        &mut self,
+        session: &mut Session,
+        ask: Ask,
+        columns: &Columns,
+        names: &Names,
+    ) -> Result<()> {
+        let query = ask.query(columns, names, MOST_EDGES);
+        session.send(b"GRAPH.RO_QUERY", &query)?;
+        self.0.push_back(Asked {
+            ask,
+            columns: columns.len(),
+            came: None,
+        });
+        Ok(())
+    }
+
+    /// The range that comes next.
+    pub(super) fn front(&self) -> Option<Ask> {
+        self.0.front().map(|asked| asked.ask)
+    }
+
+    /// How many were asked for.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes the next in; `None` if none was asked for.
+    pub(super) fn next(&mut self, session: &mut Session) -> Result<Option<Came<T>>> {
+        Ok(match self.0.pop_front() {
+            None => None,
+            Some(Asked {
+                came: Some(came), ..
+            }) => Some(came),
+            Some(asked) => Some(take(session, asked.columns, MOST_EDGES, MOST_BYTES)?),
+        })
+    }
+
+    /// Takes all of them in, so that something else can be asked.
+    pub(super) fn calm(&mut self, session: &mut Session) -> Result<()> {
+        for asked in &mut self.0 {
+            if asked.came.is_none() {
+                asked.came = Some(take(session, asked.columns, MOST_EDGES, MOST_BYTES)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up all of them: what is next is another range.
+    pub(super) fn forget(&mut self, session: &mut Session) -> Result<()> {
+        while let Some(asked) = self.0.pop_front() {
+            if asked.came.is_none() {
+                // A range that nobody wants was refused, or not: it is all the same.
+                let _ = session.take(|_| Ok(()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a range whatever its size.
+pub(super) fn read_all<T: Raw>(
+    session: &mut Session,
+    ask: Ask,
+    columns: &Columns,
+    names: &Names,
+) -> Result<Came<T>> {
+    let query = ask.query(columns, names, usize::MAX);
+    session.send(b"GRAPH.RO_QUERY", &query)?;
+    take(session, columns.len(), usize::MAX, u64::MAX)
+}
+
+fn take<T: Raw>(session: &mut Session, columns: usize, rows: usize, bytes: u64) -> Result<Came<T>> {
+    let mut range = Range {
+        records: Vec::new(),
+        ends: Vec::new(),
+        cut: false,
+        bytes: 0,
+    };
+    let mut first = None;
+    let done = session.take(|row| {
+        let begun = *first.get_or_insert(row.taken());
+        let much = row.taken() - begun > bytes && !range.records.is_empty();
+        if range.cut || much || range.records.len() >= rows {
+            range.cut = true;
+            return Ok(());
+        }
+        let record = T::take(row, &mut range.ends)?;
+        range.records.push((record, Columns::read(columns, row)?));
+        range.bytes = row.taken() - begun;
+        Ok(())
+    })?;
+    Ok(done.map(|()| range))
+}
