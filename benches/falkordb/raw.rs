@@ -1,0 +1,244 @@
+//! The limits that the product is held against: what the server and SQLite take when
+//! nothing is read, checked or kept beside.
+
+use crate::falkordb::Client;
+use crate::{ROWS, of};
+use memferry::model::{Kind, Record, Text, Value};
+use rusqlite::types::ToSqlOutput;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Records a second of the server's own bulk form, blobs made before the clock starts.
+pub fn bulk(client: &mut Client, records: &[Record]) -> f64 {
+    let mut ids = BTreeMap::new();
+    let mut calls: Vec<Vec<Vec<u8>>> = Vec::new();
+    for kind in Kind::BOTH {
+        for part in of(records, kind).chunks(ROWS) {
+            let mut blobs: BTreeMap<(String, Vec<Text>), Vec<&Record>> = BTreeMap::new();
+            for record in part {
+                let name = match record {
+                    Record::Node(n) => n.labels[0].to_lossy().into_owned(),
+                    Record::Relationship(r) => r.rel_type.to_lossy().into_owned(),
+                };
+                let map = record.properties().map().unwrap();
+                let filled = map.iter().filter(|(_, v)| **v != Value::Null);
+                let keys = filled.map(|(k, _)| k.clone()).collect();
+                blobs.entry((name, keys)).or_default().push(record);
+            }
+            let n = part.len().to_string().into_bytes();
+            let kinds = blobs.len().to_string().into_bytes();
+            let zero = b"0".to_vec();
+            let mut call = vec![b"GRAPH.BULK".to_vec(), b"raw".to_vec()];
+            if calls.is_empty() {
+                call.push(b"BEGIN".to_vec());
+            }
+            call.extend(match kind {
+                Kind::Node => [n, zero.clone(), kinds, zero],
+                Kind::Relationship => [zero.clone(), n, zero, kinds],
+            });
+            for ((name, keys), records) in blobs {
+                let mut blob = name.into_bytes();
+                blob.push(0);
+                blob.extend_from_slice(&(keys.len() as u32).to_le_bytes());
+                for key in &keys {
+                    blob.extend_from_slice(key.as_bytes());
+                    blob.push(0);
+                }
+                for record in records {
+                    match record {
+                        Record::Node(n) => {
+                            ids.insert(n.key.display(), ids.len() as u64);
+                        }
+                        Record::Relationship(r) => {
+                            for end in [&r.from, &r.to] {
+                                let id: u64 = ids.get(&end.display()).copied().unwrap_or(0);
+                                blob.extend_from_slice(&id.to_le_bytes());
+                            }
+                        }
+                    }
+                    let map = record.properties().map().unwrap();
+                    for (_, value) in map.iter().filter(|(_, v)| **v != Value::Null) {
+                        push(&mut blob, value);
+                    }
+                }
+                call.push(blob);
+            }
+            calls.push(call);
+        }
+    }
+    let begun = Instant::now();
+    for call in &calls {
+        let words: Vec<&[u8]> = call.iter().map(Vec::as_slice).collect();
+        let answer = client.send(&words).unwrap();
+        assert!(answer.contains("created"), "{answer}");
+    }
+    let rate = records.len() as f64 / begun.elapsed().as_secs_f64();
+    client.say(&["GRAPH.DELETE", "raw"]);
+    rate
+}
+
+fn push(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Bool(b) => out.extend([1, u8::from(*b)]),
+        Value::Float(f) => {
+            out.push(2);
+            out.extend(f.to_le_bytes());
+        }
+        Value::Text(t) => {
+            out.push(3);
+            out.extend_from_slice(t.as_bytes());
+            out.push(0);
+        }
+        Value::Int(i) => {
+            out.push(4);
+            out.extend(i.to_le_bytes());
+        }
+        Value::List(list) => {
+            out.push(5);
+            out.extend((list.len() as i64).to_le_bytes());
+            list.iter().for_each(|v| push(out, v));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Records a second of UNWIND with inline properties, nodes alone and then edges between
+/// them, found by an index; queries made before the clock starts.
+pub fn unwind(client: &mut Client, records: &[Record]) -> (f64, f64) {
+    let nodes = of(records, Kind::Node);
+    let parts = nodes.chunks(2_000);
+    let first: Vec<String> = parts.map(|part| create(part, "CREATE (:Memory ")).collect();
+    let mut types: BTreeMap<Text, Vec<Record>> = BTreeMap::new();
+    for edge in of(records, Kind::Relationship) {
+        if let Record::Relationship(r) = &edge {
+            types.entry(r.rel_type.clone()).or_default().push(edge);
+        }
+    }
+    let mut edges = 0;
+    let mut then = Vec::new();
+    for (name, records) in types {
+        edges += records.len();
+        let made = format!(
+            "MATCH (a:Memory {{id: r.`a`}}) MATCH (b:Memory {{id: r.`b`}}) CREATE (a)-[:`{}` ",
+            name.to_lossy()
+        );
+        then.extend(records.chunks(2_000).map(|part| create(part, &made)));
+    }
+    let run = |client: &mut Client, queries: &[String], word: &str| {
+        let begun = Instant::now();
+        for query in queries {
+            let answer = client.query("raw", query);
+            assert!(answer.contains(word), "{answer:.300}");
+        }
+        begun.elapsed().as_secs_f64()
+    };
+    let took = run(client, &first, "Nodes created");
+    client.query("raw", "CREATE INDEX FOR (m:Memory) ON (m.id)");
+    while !client
+        .look("raw", "CALL db.indexes() YIELD status RETURN status")
+        .contains("OPERATIONAL")
+    {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let both = took + run(client, &then, "Relationships created");
+    client.say(&["GRAPH.DELETE", "raw"]);
+    let all = nodes.len() + edges;
+    (nodes.len() as f64 / took, all as f64 / both)
+}
+
+fn create(part: &[Record], made: &str) -> String {
+    let mut keys = std::collections::BTreeSet::new();
+    let mut rows = Vec::with_capacity(part.len());
+    for record in part {
+        let map = record.properties().map().unwrap();
+        let filled = map.iter().filter(|(_, v)| **v != Value::Null);
+        let mut pairs: Vec<String> = filled
+            .map(|(k, v)| {
+                keys.insert(k.to_lossy().into_owned());
+                format!("`{}`:{}", k.to_lossy(), literal(v))
+            })
+            .collect();
+        if let Record::Relationship(r) = record {
+            pairs.push(format!("`a`:\"{}\"", r.from.display()));
+            pairs.push(format!("`b`:\"{}\"", r.to.display()));
+        }
+        rows.push(format!("{{{}}}", pairs.join(",")));
+    }
+    let body: Vec<String> = keys.iter().map(|k| format!("`{k}`:r.`{k}`")).collect();
+    let end = match part[0].kind() {
+        Kind::Node => ")",
+        Kind::Relationship => "]->(b)",
+    };
+    format!(
+        "CYPHER rows=[{}] UNWIND $rows AS r {made}{{{}}}{end}",
+        rows.join(","),
+        body.join(",")
+    )
+}
+
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Text(t) => {
+            let text = t.to_lossy().replace('\\', "\\\\").replace('"', "\\\"");
+            format!("\"{text}\"")
+        }
+        Value::Float(f) => format!("{f:?}"),
+        Value::Int(i) => i.to_string(),
+        Value::Bool(b) => b.to_string(),
+        Value::List(list) => {
+            let items: Vec<String> = list.iter().map(literal).collect();
+            format!("[{}]", items.join(","))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Seconds that SQLite takes for the same rows, one by one, without a journal, with the
+/// indexes made after and all of it on the disk.
+pub fn sqlite(source: &Path, target: &Path) -> f64 {
+    let _ = std::fs::remove_file(target);
+    let from = rusqlite::Connection::open(source).unwrap();
+    let schema: Vec<String> = from
+        .prepare(
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'nodes_fts%'",
+        )
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .flatten()
+        .collect();
+    let begun = Instant::now();
+    let mut to = rusqlite::Connection::open(target).unwrap();
+    to.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000")
+        .unwrap();
+    for sql in schema.iter().filter(|s| s.starts_with("CREATE TABLE")) {
+        to.execute_batch(sql).unwrap();
+    }
+    let transaction = to.transaction().unwrap();
+    for table in ["nodes", "relationships"] {
+        let mut select = from.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = select.column_count();
+        let marks = vec!["?"; columns].join(",");
+        let insert = format!("INSERT INTO {table} VALUES ({marks})");
+        let mut insert = transaction.prepare(&insert).unwrap();
+        let mut rows = select.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            for at in 0..columns {
+                insert
+                    .raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(row.get_ref(at).unwrap()))
+                    .unwrap();
+            }
+            insert.raw_execute().unwrap();
+        }
+    }
+    transaction.commit().unwrap();
+    for sql in schema.iter().filter(|s| s.starts_with("CREATE INDEX")) {
+        to.execute_batch(sql).unwrap();
+    }
+    drop(to);
+    std::fs::File::open(target).unwrap().sync_all().unwrap();
+    let took = begun.elapsed().as_secs_f64();
+    let _ = std::fs::remove_file(target);
+    took
+}
