@@ -154,6 +154,8 @@ impl App {
 
     /// What is done first.
     pub fn begin(&mut self) -> Vec<Effect> {
+        // A key that comes before anything was found means the line that can be seen.
+        home::settle(self);
         vec![Effect::Look, Effect::ListRuns]
     }
 

@@ -44,6 +44,10 @@ fn keys_that_come_before_the_stores_are_found_choose_among_them() {
     term.see("memory-moved.db");
     term.key("\x03");
     assert_eq!(term.end().0, 0);
+    let mut term = sandbox.wizard();
+    term.key("d").see("Compare which").see("~/.memory");
+    term.key("\x03");
+    assert_eq!(term.end().0, 0);
 }
 
 #[test]

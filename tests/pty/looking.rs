@@ -230,7 +230,7 @@ fn settings_are_kept() {
 fn the_mouse_clicks_and_scrolls() {
     let sandbox = Sandbox::new();
     let mut term = sandbox.wizard();
-    term.see("Sample");
+    term.see("Sample").see("Keys");
     // On `Settings` of the key bar, in the last row.
     let row = term.screen().lines().count();
     let line = term.screen().lines().last().unwrap().to_owned();

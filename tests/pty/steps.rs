@@ -25,14 +25,18 @@ pub fn type_path(term: &mut Term, path: &Path) {
 /// Acknowledges every warning.
 pub fn agree(term: &mut Term) {
     let ready = |s: &str| s.contains("Nothing is in the way");
-    term.until("the checks", |s| s.contains("agree to") || ready(s));
-    for _ in 0..20 {
-        if ready(&term.screen()) {
-            break;
-        }
+    // How many things are still to be agreed to, in the words of the screen.
+    let open = |s: &str| {
+        s.lines()
+            .find(|l| l.contains("agree to"))
+            .map(str::to_owned)
+    };
+    term.until("the checks", |s| open(s).is_some() || ready(s));
+    while let Some(before) = open(&term.screen()) {
         // The cursor stands on the first that is open, and goes on to the next.
-        let before = term.screen();
-        term.key(" ").until("an answer", |s| s != before);
+        term.key(" ").until("an answer", |s| {
+            ready(s) || open(s).is_some_and(|now| now != before)
+        });
     }
     term.see("Nothing is in the way");
 }

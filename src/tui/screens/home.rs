@@ -102,9 +102,10 @@ pub fn found(app: &mut App, found: Result<Vec<Place>, Failure>) -> Vec<Effect> {
         }
     }
     settle(app);
-    match app.screen == Screen::Source && app.source.is_early() {
-        true => pick::start(app, None),
-        false => Vec::new(),
+    match app.screen {
+        Screen::Source if app.source.is_early() => pick::start(app, None),
+        Screen::Diff if app.diff.pick().is_early() => diff::enter(app),
+        _ => Vec::new(),
     }
 }
 

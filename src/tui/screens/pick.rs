@@ -270,6 +270,7 @@ pub fn begin(app: &mut App, seat: Seat) -> Vec<Effect> {
         return Vec::new();
     }
     end(app, seat).choices = choices(app, seat);
+    end(app, seat).early = app.home.places.is_none();
     if seat == Seat::Second {
         let taken = app.diff.first.chosen().and_then(|c| c.preset.clone());
         let other = |c: &Choice| c.preset.is_none() || c.preset != taken;
