@@ -59,7 +59,7 @@ fn main() {
         .see("Which memories")
         .see("counting");
     report("counting ahead", || {
-        press(&mut term, |s| s.contains("counting:"))
+        press(&mut term, |s| s.contains("counting"))
     });
     term.key(ENTER);
     report("preflight", || {
