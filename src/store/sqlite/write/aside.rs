@@ -95,8 +95,8 @@ impl Aside {
         Ok((aside, session))
     }
 
-    /// Makes the indexes on ids, gives the tables their real definitions and ends the transaction: from here on the
-    /// rows stay where they are.
+    /// Makes the indexes on ids, gives the tables their real definitions and ends the
+    /// transaction: from here on the rows stay where they are.
     fn fill(&mut self, session: &mut Session) -> Result<()> {
         if session.broken {
             return Err(Error::internal("a writer was used after it had failed"));
