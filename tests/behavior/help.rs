@@ -330,9 +330,13 @@ pub async fn counts(store: &dyn Store) -> Counts {
     snapshot.counts().await.unwrap()
 }
 
-/// Waits up to two seconds: what a dropped writer lets go of may take a moment.
+/// How often something is looked at that comes about by itself, 10 ms apart: half a minute,
+/// since a busy machine may not run a thread for seconds.
+const LOOKS: usize = 3_000;
+
+/// Waits: what a dropped writer lets go of may take a moment.
 pub async fn soon<T: PartialEq + std::fmt::Debug>(expected: T, mut look: impl FnMut() -> T) {
-    for _ in 0..200 {
+    for _ in 0..LOOKS {
         if look() == expected {
             return;
         }
@@ -348,7 +352,7 @@ pub async fn writer_soon(store: &Arc<dyn Store>, mode: WriteMode, run: &str) -> 
         run: run.to_owned(),
         origin: None,
     };
-    for _ in 0..200 {
+    for _ in 0..LOOKS {
         if let Ok(writer) = store.writer(&request).await {
             return writer;
         }

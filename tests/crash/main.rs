@@ -20,7 +20,7 @@ mod server;
 
 use kill::{Ended, Undisturbed};
 use memferry::engine::step::STEPS;
-use scene::{Before, MEMFERRY, Scene, Store};
+use scene::{Before, Scene, Store};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -43,8 +43,6 @@ fn together(job: impl Fn(u32) -> bool + Sync) {
 /// At the first and a later time that a step is reached. Each step is reached with at
 /// least one of the three targets, so no name in the list is dead.
 fn killed_at_every_step(store: Store, times: &[u32]) {
-    let binary = std::env::var("MEMFERRY_FAILPOINTS_BIN")
-        .expect("MEMFERRY_FAILPOINTS_BIN names a build with the feature failpoints; use tests/run");
     let undisturbed = Before::ALL.map(|before| Undisturbed::run(store, before).digest);
     let mut jobs = Vec::new();
     for (before, digest) in Before::ALL.iter().zip(&undisturbed) {
@@ -62,7 +60,7 @@ fn killed_at_every_step(store: Store, times: &[u32]) {
         let scene = Scene::new(store, *before);
         let at = format!("{step}:{nth}");
         let told = format!("{before:?} target, killed at {at}");
-        match scene.killed_at(&binary, &at) {
+        match scene.killed_at(&at) {
             Ended::Killed => {
                 *reached.lock().unwrap().get_mut(*step).unwrap() += 1;
                 scene.after_the_kill(&told, digest, *back);
@@ -132,7 +130,7 @@ fn killed_at_random_instants(store: Store, instants: u32) {
         let after = took.mul_f64(place);
         let told = format!("{before:?} target, killed after {after:?} of {took:?}");
         let scene = Scene::new(store, *before);
-        match scene.killed_after(MEMFERRY, after) {
+        match scene.killed_after(after) {
             Ended::Killed => {
                 scene.after_the_kill(&told, digest, back);
                 killed[of][usize::from(back)].fetch_add(1, Ordering::Relaxed);
@@ -186,7 +184,7 @@ fn killed_again_while_resuming() {
                 for _ in 0..4 {
                     if ended == Ended::Killed {
                         let after = undisturbed.took / parts + Duration::from_millis(1);
-                        ended = scene.killed_after(MEMFERRY, after);
+                        ended = scene.killed_after(after);
                     }
                 }
                 let told = format!("{store:?}, {before:?} target, killed again and again");

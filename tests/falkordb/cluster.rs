@@ -2,7 +2,7 @@
 //! graph's.
 
 use crate::ports::free_port;
-use crate::scene::{Before, GRAPH, MEMFERRY, Scene, Store, real, said};
+use crate::scene::{Before, GRAPH, Scene, Store, real, said};
 use crate::server::Server;
 use std::time::Duration;
 
@@ -49,18 +49,18 @@ fn everything_works(port: u16, holder: &Server) {
             .look(GRAPH, "MATCH (m:Memory) RETURN count(m)")
     };
     for (name, expected) in [("plain-100.db", "100"), ("hub.db", "160")] {
-        let mut command = scene.migrate_to(MEMFERRY, &real(name), &address);
+        let mut command = scene.migrate_to(&real(name), &address);
         let out = command.output().unwrap();
         assert!(out.status.success(), "{name}: {}", said(&out));
         assert!(count().contains(expected), "{}", count());
         assert_eq!(Scene::keys_of(&mut holder.client()), [GRAPH]);
     }
-    let out = scene.command(MEMFERRY, &["rollback"]).output().unwrap();
+    let out = scene.command(&["rollback"]).output().unwrap();
     assert!(out.status.success(), "{}", said(&out));
     assert!(count().contains("100"), "{}", count());
     let source = format!("sqlite:{}", real("plain-100.db").display());
     let out = scene
-        .command(MEMFERRY, &["verify", &source, &address])
+        .command(&["verify", &source, &address])
         .output()
         .unwrap();
     assert!(out.status.success(), "{}", said(&out));

@@ -2,7 +2,7 @@
 //! own migration fails there: they are named after what goes wrong.
 
 use crate::ports::free_port;
-use crate::scene::{Before, GRAPH, MEMFERRY, Scene, Store, real, said};
+use crate::scene::{Before, GRAPH, Scene, Store, real, said};
 use crate::server::folder;
 use std::path::Path;
 use std::process::Command;
@@ -50,7 +50,7 @@ fn memorygraph_sees_the_same_on_a_server() {
         let nul = "UPDATE nodes SET properties = replace(properties, '\\u0000', '')";
         db.execute(nul, []).unwrap();
         drop(db);
-        let mut command = scene.migrate_to(MEMFERRY, &source, &scene.address());
+        let mut command = scene.migrate_to(&source, &scene.address());
         let out = command.output().unwrap();
         assert!(out.status.success(), "{name}: {}", said(&out));
         let (one, two) = (scene.path("one.jsonl"), scene.path("two.jsonl"));
@@ -89,7 +89,7 @@ fn more_than_a_thousand_memories_reach_a_server() {
     let rest = "DELETE FROM relationships; DELETE FROM nodes WHERE rowid NOT IN (SELECT rowid FROM nodes LIMIT 1001)";
     db.execute_batch(rest).unwrap();
     drop(db);
-    let mut command = scene.migrate_to(MEMFERRY, &copy, &scene.address());
+    let mut command = scene.migrate_to(&copy, &scene.address());
     let out = command.output().unwrap();
     assert!(out.status.success(), "{}", said(&out));
     let counted = scene
@@ -129,7 +129,7 @@ fn a_failing_verification_leaves_what_was_there() {
                 std::thread::sleep(Duration::from_millis(60));
             }
         });
-        let out = scene.migrate(MEMFERRY).output().unwrap();
+        let out = scene.migrate().output().unwrap();
         over.store(true, Ordering::Relaxed);
         out
     });
@@ -143,8 +143,6 @@ fn a_failing_verification_leaves_what_was_there() {
     for line in before.lines() {
         assert!(after.contains(&line), "gone: {line}");
     }
-    let out = scene
-        .command(MEMFERRY, &["inspect", &scene.address()])
-        .output();
+    let out = scene.command(&["inspect", &scene.address()]).output();
     assert!(out.unwrap().status.success());
 }

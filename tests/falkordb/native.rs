@@ -1,6 +1,6 @@
 //! Values that only a graph server has, and names that a query cannot say.
 
-use crate::scene::{Before, MEMFERRY, Scene, Store, said};
+use crate::scene::{Before, Scene, Store, said};
 use std::path::Path;
 
 const MADE: [&str; 5] = [
@@ -58,10 +58,7 @@ fn what_only_a_graph_server_has_comes_over_as_it_is() {
             graph(&scene.socket(), name),
         );
         let out = scene
-            .command(
-                MEMFERRY,
-                &["migrate", "--yes", "--from", &from, "--to", &to],
-            )
+            .command(&["migrate", "--yes", "--from", &from, "--to", &to])
             .output()
             .unwrap();
         let losses = said(&out);
@@ -90,7 +87,7 @@ fn dates_among_other_values_of_a_list_come_over_as_text_that_is_read_back() {
     let file = format!("sqlite:{}", scene.path("between.db").display());
     for (from, to) in [(&first, &file), (&file, &second)] {
         let args = ["migrate", "--yes", "--from", from, "--to", to];
-        let out = scene.command(MEMFERRY, &args).output().unwrap();
+        let out = scene.command(&args).output().unwrap();
         assert!(out.status.success(), "{}", said(&out));
     }
     let seen = client.look("second", "MATCH (m) RETURN m.memferry, m.l, m.n");
@@ -101,7 +98,7 @@ fn dates_among_other_values_of_a_list_come_over_as_text_that_is_read_back() {
     ] {
         assert!(seen.contains(text), "{seen}");
     }
-    let out = scene.command(MEMFERRY, &["diff", &first, &second]).output();
+    let out = scene.command(&["diff", &first, &second]).output();
     let out = out.unwrap();
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
 }

@@ -1,7 +1,7 @@
 //! Other programs at the same time. memorygraph sends its reads by the command that also
 //! writes, so that alone says nothing.
 
-use crate::scene::{Before, GRAPH, MEMFERRY, Scene, Store, said};
+use crate::scene::{Before, GRAPH, Scene, Store, said};
 use memferry::store::{Address, Consistency, Fingerprint, registry};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -71,10 +71,10 @@ fn while_others_read<T>(scene: &Scene, work: impl FnOnce() -> T) -> T {
 #[test]
 fn a_run_into_a_graph_goes_on_while_others_read_it() {
     let scene = Scene::new(Store::FalkorDb, Before::NonEmpty);
-    let out = while_others_read(&scene, || scene.migrate(MEMFERRY).output().unwrap());
+    let out = while_others_read(&scene, || scene.migrate().output().unwrap());
     assert!(out.status.success(), "{}", said(&out));
     let calm = Scene::new(Store::FalkorDb, Before::NonEmpty);
-    assert!(calm.migrate(MEMFERRY).output().unwrap().status.success());
+    assert!(calm.migrate().output().unwrap().status.success());
     assert_eq!(scene.content(), calm.content());
 }
 

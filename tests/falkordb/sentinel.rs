@@ -1,7 +1,7 @@
 //! A group behind real sentinels: whoever is the primary is written to.
 
 use crate::ports::free_port;
-use crate::scene::{Before, GRAPH, MEMFERRY, Scene, Store, real, said};
+use crate::scene::{Before, GRAPH, Scene, Store, real, said};
 use crate::server::{Client, Server};
 use memferry::error::{Error, ErrorKind};
 use memferry::store::{Address, registry};
@@ -102,10 +102,7 @@ impl Group {
 
 fn moved(scene: &Scene, address: &str, name: &str) -> Output {
     let source = real(name);
-    scene
-        .migrate_to(MEMFERRY, &source, address)
-        .output()
-        .unwrap()
+    scene.migrate_to(&source, address).output().unwrap()
 }
 
 async fn refused(address: &Address) -> Error {
@@ -160,7 +157,7 @@ fn a_primary_that_is_lost_in_the_middle() {
     group.settle(&mut group.sentinel.client());
     let source = real("plain-1500.db");
     let mut child = scene
-        .migrate_to(MEMFERRY, &source, &group.address(GROUP))
+        .migrate_to(&source, &group.address(GROUP))
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_millis(300));
@@ -178,7 +175,7 @@ fn a_primary_that_is_lost_in_the_middle() {
     assert!(count(&group.servers[1]).contains("1500"), "{ended}: {last}");
     let source = format!("sqlite:{}", source.display());
     let out = scene
-        .command(MEMFERRY, &["verify", &source, &group.address(GROUP)])
+        .command(&["verify", &source, &group.address(GROUP)])
         .output()
         .unwrap();
     assert!(out.status.success(), "{}", said(&out));

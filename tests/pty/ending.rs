@@ -148,7 +148,7 @@ fn keys_are_answered_at_once_while_a_run_goes_on() {
         term.key(ESC).gone("On the screen you came from");
     }
     // The bound is the test machine's, which does other things as well.
-    assert!(slowest < Duration::from_millis(1_000), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
     term.see("Nothing is in the way").key("\x03");
     term.end();
 }
@@ -193,7 +193,7 @@ fn suspended_and_brought_back_it_is_as_before() {
     let begun = Instant::now();
     while term.is_taken() {
         assert!(
-            begun.elapsed() < Duration::from_secs(20),
+            begun.elapsed() < Duration::from_secs(120),
             "{}",
             term.screen()
         );
@@ -251,7 +251,7 @@ fn settled(term: &mut Term) {
     let begun = Instant::now();
     let mut last = (term.raw().len(), Instant::now());
     while last.1.elapsed() < Duration::from_millis(700) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it never rests");
+        assert!(begun.elapsed() < Duration::from_secs(120), "it never rests");
         std::thread::sleep(Duration::from_millis(20));
         if term.raw().len() != last.0 {
             last = (term.raw().len(), Instant::now());

