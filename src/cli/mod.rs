@@ -7,7 +7,7 @@ mod context;
 mod drive;
 mod output;
 mod progress;
-mod signals;
+pub(crate) mod signals;
 mod table;
 mod tail;
 mod watch;

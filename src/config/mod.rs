@@ -20,7 +20,7 @@ pub use paths::{Paths, private_dir};
 pub use profile::{Profile, SecretRef};
 pub use prompt::ask_secret;
 pub use saving::{Saved, forget_profile, save_profile};
-pub use secret::{Prompt, Secret, Side, fill, known};
+pub use secret::{Prompt, Secret, Side, askable, fill, known};
 
 /// The environment, as functions here take it so that tests can make one up.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -75,7 +75,20 @@ impl Side {
 }
 
 /// Asks a person for a secret, given the store and the name of the setting.
-pub type Prompt<'a> = &'a mut dyn FnMut(&Address, &Setting) -> Result<Secret>;
+pub type Prompt<'a> = &'a mut dyn FnMut(&Address, &'static Setting) -> Result<Secret>;
+
+/// The secrets that a store may ask for, in order: those of another setting, as
+/// `sentinel_password` of `sentinel`, only where that is set.
+pub fn askable(address: &Address) -> Vec<&'static Setting> {
+    let settings = address.descriptor().settings;
+    let belongs = |secret: &Setting| {
+        let owner = secret.name.rsplit_once('_').map(|(owner, _)| owner);
+        let owner = owner.and_then(|owner| settings.iter().find(|s| s.name == owner));
+        owner.is_none_or(|owner| address.get(owner.name).is_some_and(|v| !v.is_empty()))
+    };
+    let secrets = settings.iter().filter(|s| s.secret);
+    secrets.filter(|s| belongs(s)).collect()
+}
 
 /// Fills the secrets of an address and everything else that is not set, and checks
 /// that nothing required is missing. A person is asked only for what is required, and for

@@ -56,7 +56,7 @@ pub use plan::{
 };
 pub use preflight::{can_be_made_alone, check_alone};
 pub use rate::Rate;
-pub use review::{Conflict, Review, Sample, Tally};
+pub use review::{Conflict, Review, Sample, Tally, last_part};
 pub use run::{Options, Stores, resume, rollback, start};
 pub use state::{PhaseState, Progress, RunState, Status};
 pub use telling::Telling;

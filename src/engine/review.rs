@@ -58,14 +58,25 @@ impl Review {
     /// The target's name, which a person types to have something overwritten: the last
     /// part of its address, a file's or a graph's.
     pub fn target_name(&self) -> &str {
-        let last = self.target.rsplit(['/', ':']).find(|part| !part.is_empty());
-        last.unwrap_or(&self.target)
+        last_part(&self.target)
     }
 
     /// Whether there is nothing to write.
     pub fn nothing_to_do(&self) -> bool {
         self.added.total() + self.changed.total() + self.removed.total() == 0
     }
+}
+
+/// The last part of an address: the name of a file or of a graph, without how its server
+/// is reached.
+pub fn last_part(address: &str) -> &str {
+    let place = match address.split_once('?') {
+        // A file may be called anything.
+        Some((place, _)) if place.contains("://") => place,
+        _ => address,
+    };
+    let last = place.rsplit(['/', ':']).find(|part| !part.is_empty());
+    last.unwrap_or(address)
 }
 
 /// Nodes and relationships.
@@ -134,6 +145,9 @@ mod tests {
         assert_eq!(name("sqlite:memory.db"), "memory.db");
         assert_eq!(name("falkordb://localhost:6379/graph"), "graph");
         assert_eq!(name("markdown:/a/notes/"), "notes");
+        let reached = "falkordb://localhost:6379/graph?socket=%2Fa%2Fb&tls=yes";
+        assert_eq!(name(reached), "graph");
+        assert_eq!(name("sqlite:/a/what?.db"), "what?.db");
         assert_eq!(name("/"), "/");
     }
 }

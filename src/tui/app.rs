@@ -7,11 +7,11 @@ mod input;
 use super::action::Action;
 use super::dialog::{Dialog, Then};
 use super::keymap::Keymap;
-use super::msg::{Effect, Msg, Running, Seat, Usage};
+use super::msg::{Again, Effect, Msg, Running, Seat, Usage};
 use super::pen::{Left, Look};
 use super::prefs::Prefs;
 use super::screens::{self, Screen, backups, diff, help, home, options, pick, preflight};
-use super::screens::{report, review, run, runs, settings};
+use super::screens::{report, review, run, runs, settings, unlock};
 use crate::config::{Config, Paths};
 use crate::engine::{Command, Home, RunState};
 use crate::report::Report;
@@ -111,6 +111,8 @@ pub struct App {
     pub usage: Usage,
     /// Whether a rollback of this run was asked for from a list.
     pub chosen_run: Option<crate::engine::RunFolder>,
+    /// A store that a secret is asked for.
+    pub unlock: Option<unlock::State>,
     /// On the way out.
     pub leaving: bool,
     /// Out.
@@ -144,6 +146,7 @@ impl App {
             toast: None,
             usage: Usage::default(),
             chosen_run: None,
+            unlock: None,
             leaving: false,
             gone: false,
             left: Left::default(),
@@ -266,6 +269,10 @@ impl App {
                 Vec::new()
             }
             Msg::Rechecked(seq, check) => preflight::rechecked(self, seq, check),
+            Msg::Locked(locked) => {
+                unlock::ask(self, *locked);
+                Vec::new()
+            }
             Msg::Started(started) => run::started(self, started),
             Msg::State(state) => run::state(self, state),
             Msg::Ended(ended) => run::ended(self, ended),
@@ -288,6 +295,15 @@ impl App {
                 Vec::new()
             }
             Msg::Compared(compared) => diff::compared(self, compared),
+            Msg::Saved(Ok((words, config))) => {
+                self.setup.config = *config;
+                self.say(words);
+                pick::kept(self)
+            }
+            Msg::Saved(Err(failure)) => {
+                self.tell(&failure);
+                Vec::new()
+            }
             Msg::Done(done) => {
                 match done {
                     Ok(words) => self.say(words),
@@ -432,7 +448,7 @@ impl App {
             Then::RollBack => match self.chosen_run.take() {
                 Some(folder) => {
                     self.live = None;
-                    vec![Effect::RollBack(folder)]
+                    vec![Effect::Again(Again::RollBack(folder))]
                 }
                 None => Vec::new(),
             },

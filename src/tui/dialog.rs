@@ -7,6 +7,7 @@ use super::keymap::Keymap;
 use super::pen::{BAD, Pen};
 use super::theme::Role;
 use super::widgets::list::{List, Move};
+use crate::config::Secret;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
@@ -70,7 +71,9 @@ pub enum Dialog {
         expect: Option<String>,
         /// What is typed.
         field: TextField,
-        /// What it leads to.
+        /// Whether nothing is an answer, too.
+        optional: bool,
+        /// What it leads to; a secret leads to what it was asked for.
         then: Then,
         /// What is wrong with it.
         mistake: Option<String>,
@@ -97,6 +100,8 @@ pub enum Answer {
     Gone,
     /// It is answered, with what was typed.
     Then(Then, String),
+    /// A secret was typed.
+    Secret(Secret),
     /// An action was chosen.
     Do(Action),
 }
@@ -129,7 +134,21 @@ impl Dialog {
             text: text.into(),
             expect: Some(expect.to_owned()),
             field: TextField::default(),
+            optional: false,
             then,
+            mistake: None,
+        }
+    }
+
+    /// A secret to be typed, of which nothing is shown.
+    pub fn secret(title: &str, text: impl Into<String>, optional: bool) -> Self {
+        Self::Type {
+            title: title.to_owned(),
+            text: text.into(),
+            expect: None,
+            field: TextField::secret(),
+            optional,
+            then: Then::Nothing,
             mistake: None,
         }
     }
@@ -141,6 +160,7 @@ impl Dialog {
             text: text.into(),
             expect: None,
             field: TextField::new(proposal),
+            optional: false,
             then,
             mistake: None,
         }
@@ -275,10 +295,14 @@ impl Dialog {
             Self::Type {
                 expect,
                 field,
+                optional,
                 then,
                 mistake,
                 ..
             } => {
+                if field.is_secret() && (*optional || !field.value().is_empty()) {
+                    return Answer::Secret(Secret::new(field.value()));
+                }
                 let typed = field.value().trim();
                 let wrong = match expect {
                     Some(expect) => typed != expect.trim(),

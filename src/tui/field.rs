@@ -46,6 +46,11 @@ impl TextField {
         }
     }
 
+    /// Whether its text is not shown.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     /// What it holds.
     pub fn value(&self) -> &str {
         self.input.value()

@@ -27,8 +27,9 @@ use app::{App, Setup};
 use crossterm::event::Event;
 use msg::{Effect, Msg, Running, Usage};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use worker::{FRAME, Worker};
 
 /// What a person asked for on the command line.
@@ -83,12 +84,35 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// Runs the wizard until somebody leaves it.
+/// Runs the wizard until somebody leaves it. Keys are answered and the screen is drawn on
+/// a thread with a runtime of its own; this one, on which it is called, does the work. So
+/// neither waits for the other's threads, however long a piece of work keeps them.
 pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
+    let work = Handle::current();
+    let (to, left) = oneshot::channel();
+    let threads = |e| Error::new(ErrorKind::Io, "cannot start threads").because(e);
+    std::thread::Builder::new()
+        .name("wizard".into())
+        .spawn(move || {
+            let own = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let left = own
+                .map_err(threads)
+                .and_then(|own| own.block_on(show(work, paths, home, wanted)));
+            // Nobody waits for it any more only if the program ends anyway.
+            let _ = to.send(left);
+        })
+        .map_err(threads)?;
+    let gone = |e| Error::internal("the wizard ended without a word").because(e);
+    left.await.map_err(gone)?
+}
+
+async fn show(work: Handle, paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
     let setup = setup(paths.clone(), home.clone(), &wanted)?;
     let (to, mut messages) = mpsc::channel::<Msg>(256);
     let resume = home.command(&["resume"]);
-    let (worker, mut newest) = Worker::new(to, paths.clone(), home);
+    let (worker, mut newest) = Worker::new(work.clone(), to, paths.clone(), home);
     terminal::guard(paths.state_dir.join("wizard.log"), resume);
     let mut screen = terminal::Screen::take(setup.prefs.mouse)?;
     let mut keys = listen();
@@ -104,7 +128,9 @@ pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
     let mut drawn: Option<Instant> = None;
     let mut dirty = true;
     let mut terminal_lost = false;
-    carry_out(begin, &worker, &mut screen, &mut app)?;
+    #[cfg(debug_assertions)]
+    stall(&work);
+    carry_out(begin, &worker, &mut screen, &mut app).await?;
     while !app.gone {
         if dirty && drawn.is_none_or(|at| at.elapsed() >= FRAME) {
             if screen.draw(&app).is_err() {
@@ -137,7 +163,7 @@ pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
             },
             suspend = signals.next() => match suspend {
                 true => {
-                    screen.suspend()?;
+                    screen.suspend().await?;
                     Msg::Resumed
                 }
                 false => Msg::Terminate,
@@ -153,7 +179,7 @@ pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
         app.now = now();
         let ending = matches!(message, Msg::Terminate);
         let effects = app.update(message);
-        carry_out(effects, &worker, &mut screen, &mut app)?;
+        carry_out(effects, &worker, &mut screen, &mut app).await?;
         dirty = true;
         if ending && app.leaving {
             break;
@@ -176,7 +202,19 @@ pub async fn run(paths: Paths, home: Home, wanted: Wanted) -> Result<Left> {
     Ok(left(&app))
 }
 
-fn carry_out(
+/// Every thread that works is kept from it for some seconds, if a test asks for that.
+#[cfg(debug_assertions)]
+fn stall(work: &Handle) {
+    let wanted = std::env::var("MEMFERRY_WIZARD_STALL");
+    let Ok(Ok(seconds)) = wanted.map(|seconds| seconds.parse()) else {
+        return;
+    };
+    for _ in 0..work.metrics().num_workers() {
+        work.spawn(async move { std::thread::sleep(Duration::from_secs(seconds)) });
+    }
+}
+
+async fn carry_out(
     effects: Vec<Effect>,
     worker: &Worker,
     screen: &mut terminal::Screen,
@@ -188,7 +226,7 @@ fn carry_out(
                 screen.copy(&text)?;
                 app.say("Copied.");
             }
-            Effect::Suspend => screen.suspend()?,
+            Effect::Suspend => screen.suspend().await?,
             Effect::Redraw => screen.redraw()?,
             Effect::Mouse(on) => screen.mouse(on)?,
             other => worker.start(other),

@@ -1,12 +1,12 @@
 //! What reaches the wizard from outside, and what it asks to be done: the two ends of
 //! [`super::app::App::update`], which itself does nothing but change its state.
 
-use crate::config::{Found, Side};
+use crate::config::{Config, Found, Secret, Side};
 use crate::engine::{
     BackupInfo, Command, Inspection, Plan, Review, RunFolder, RunState, RunStatus,
 };
 use crate::report::{Check, Failure, Report, Verification};
-use crate::store::{Address, Description};
+use crate::store::{Address, Description, Setting};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +33,8 @@ pub enum Msg {
     Rechecked(u64, Result<Box<Check>, Failure>),
     /// What the run would do under each policy.
     Forecast(u64, Result<Box<Foreseen>, Failure>),
+    /// A store of a past run does not open without a secret that is kept nowhere.
+    Locked(Box<Locked>),
     /// A run was started, with its name.
     Started(Result<(String, Running), Failure>),
     /// The newest state of the run.
@@ -47,6 +49,8 @@ pub enum Msg {
     Report(Result<Box<Report>, Failure>),
     /// How two stores compare, or a target with what a run left.
     Compared(Result<Box<Verification>, Failure>),
+    /// A store was kept under a name, in words, and what the configuration says since.
+    Saved(Result<(String, Box<Config>), Failure>),
     /// Something small was done, or not; in words.
     Done(Result<String, Failure>),
     /// What this process takes of the machine.
@@ -176,6 +180,30 @@ pub struct Foreseen {
     pub ms: u64,
 }
 
+/// What needs the stores of a past run once more.
+#[derive(Clone, Debug)]
+pub enum Again {
+    /// Going on with it.
+    Resume(RunFolder),
+    /// Taking it back.
+    RollBack(RunFolder),
+    /// Holding its target against what it left.
+    Verify(RunFolder),
+}
+
+/// A store that asks for secrets which only a person can tell.
+#[derive(Clone, Debug)]
+pub struct Locked {
+    /// What is done again with them.
+    pub again: Again,
+    /// The store, without secrets.
+    pub address: Address,
+    /// Those it may ask for.
+    pub secrets: Vec<&'static Setting>,
+    /// Why it does not open.
+    pub why: Failure,
+}
+
 /// A run in a list.
 #[derive(Clone, Debug)]
 pub struct RunRow {
@@ -257,10 +285,10 @@ pub enum Effect {
         /// Whether the source is read from a copy.
         source_copy: bool,
     },
-    /// Go on with a run.
-    Resume(RunFolder),
-    /// Take a run back.
-    RollBack(RunFolder),
+    /// Go on with a run, take one back, or hold a target against what a run left.
+    Again(Again),
+    /// These are the secrets of a store, as long as the wizard is open; then do that.
+    Unlock(Again, Address, Vec<(&'static str, Secret)>),
     /// Tell the run something.
     Send(Command),
     /// Answer no, and forget the run, which wrote nothing.
@@ -275,8 +303,6 @@ pub enum Effect {
     Remove(RunFolder),
     /// Compare two stores.
     Compare(Address, Address),
-    /// Hold the target against what a run left.
-    VerifyRun(RunFolder),
     /// Read a backup again.
     CheckBackup(PathBuf),
     /// Write a new file.

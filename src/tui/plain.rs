@@ -18,7 +18,7 @@ use crate::engine::{self, Ask, Home, Options, Plan, RunFolder, RunStatus, Stores
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert::Marks;
 use crate::report::{Outcome, Report, Verification, text, words};
-use crate::store::{Address, Description, Descriptor, registry};
+use crate::store::{Address, Description, Descriptor, Setting, registry};
 use ask::Asker;
 use std::path::Path;
 
@@ -40,7 +40,7 @@ enum Begin {
 pub async fn run(paths: Paths, home: Home, marks: Marks) -> Result<Code> {
     let config = Config::load(&paths, &process_env)?;
     let mut plain = Plain {
-        ask: Asker::new(marks),
+        ask: Asker::new(marks)?,
         home,
         paths,
         config,
@@ -176,16 +176,61 @@ impl Plain {
         }
     }
 
-    fn filled(&self, address: Address, side: Side) -> Result<Address> {
-        let mut ask = |address: &Address, setting: &crate::store::Setting| {
-            let label = setting.label;
-            config::ask_secret(&crate::report::inert::line(
-                format!("{label} of {address}"),
-                self.ask.marks,
-            ))
-        };
-        let filled = config::fill(address, side, &self.config, &process_env, Some(&mut ask))?;
-        Ok(filled.absolute())
+    /// The address with its secrets; what nothing tells is asked for.
+    async fn filled(&mut self, mut address: Address, side: Side) -> Result<Address> {
+        loop {
+            let mut open = None;
+            let mut ask = |_: &Address, setting: &'static Setting| {
+                open = Some(setting);
+                Err(Error::internal("it is asked for below"))
+            };
+            let prompt: Option<config::Prompt> = match self.ask.types() {
+                true => Some(&mut ask),
+                false => None,
+            };
+            let filled = config::fill(address.clone(), side, &self.config, &process_env, prompt);
+            match open {
+                Some(setting) => {
+                    address = self.told(address, setting).await?;
+                    if address.get(setting.name).is_none() {
+                        let what = format!("{address} needs its {}", setting.label_within());
+                        return Err(Error::new(ErrorKind::Auth, what));
+                    }
+                }
+                None => return Ok(filled?.absolute()),
+            }
+        }
+    }
+
+    async fn told(&mut self, address: Address, setting: &Setting) -> Result<Address> {
+        let question = format!("{} of {address}", setting.label);
+        let secret = self.ask.secret(&question).await?;
+        match secret.expose() {
+            "" => Ok(address),
+            secret => address.set(setting.name, secret),
+        }
+    }
+
+    /// The same, once the store opens with them.
+    async fn unlocked(&mut self, address: Address, side: Side) -> Result<Address> {
+        let mut filled = self.filled(address, side).await?;
+        for attempt in 0.. {
+            match registry::open(&filled)?.identity().await {
+                Err(error) if error.kind() == ErrorKind::Auth => {
+                    let asked = config::askable(&filled);
+                    if attempt == 3 || !self.ask.types() || asked.is_empty() {
+                        return Err(error);
+                    }
+                    self.ask.say(&format!("{error}."));
+                    for setting in asked {
+                        filled = self.told(filled, setting).await?;
+                    }
+                }
+                // What else is wrong with it is said by what is done with it.
+                _ => break,
+            }
+        }
+        Ok(filled)
     }
 
     async fn store(&mut self, seat: Seat, other: Option<&Address>) -> Result<Option<Address>> {
@@ -320,7 +365,7 @@ impl Plain {
 
     /// Asks the store, and says what it answers.
     async fn answers(&mut self, address: Address, seat: Seat) -> Result<Address> {
-        let address = self.filled(address, seat.side())?;
+        let address = self.unlocked(address, seat.side()).await?;
         let description: Description = registry::open(&address)?.describe().await?;
         match (description.exists, seat) {
             (false, Seat::Source | Seat::First | Seat::Second) => {
@@ -403,12 +448,11 @@ impl Plain {
 
     async fn resume(&mut self, run: &RunFolder) -> Result<()> {
         let plan = run.plan()?;
-        let open = |store: &engine::StoreRef, side| -> Result<_> {
-            registry::open(&self.filled(store.address(&|_| None)?, side)?)
-        };
+        let source = plan.source.address(&|_| None)?;
+        let target = plan.target.address(&|_| None)?;
         let stores = Stores {
-            source: open(&plan.source, Side::From)?,
-            target: open(&plan.target, Side::To)?,
+            source: registry::open(&self.unlocked(source, Side::From).await?)?,
+            target: registry::open(&self.unlocked(target, Side::To).await?)?,
         };
         let handle = engine::resume(run, stores, self.run_options()).await?;
         self.follow(handle).await
@@ -426,7 +470,7 @@ impl Plain {
             self.ask.say("Nothing was done.");
             return Ok(());
         }
-        let target = registry::open(&self.filled(target, Side::To)?)?;
+        let target = registry::open(&self.unlocked(target, Side::To).await?)?;
         let handle = engine::rollback(run, target, self.run_options()).await?;
         self.follow(handle).await
     }
@@ -485,7 +529,8 @@ impl Plain {
                     }
                 }
                 Some(2) => {
-                    let target = self.filled(run.plan()?.target.address(&|_| None)?, Side::To)?;
+                    let target = run.plan()?.target.address(&|_| None)?;
+                    let target = self.unlocked(target, Side::To).await?;
                     let names = (format!("what run {} left", run.name), target.to_string());
                     let found = engine::verify_run(run, registry::open(&target)?).await?;
                     self.verification(&found, &names);

@@ -13,17 +13,22 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::io::{self, Stdout, Write as _};
+use std::io::{self, BufWriter, Stdout, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Whether the wizard has it.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Room for what a frame is made of, in bytes; a larger one takes several writes.
+const FRAME_BYTES: usize = 64 * 1024;
+
 /// The terminal of this process.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// A frame is written at once, and not a line at a time.
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     mouse: bool,
     /// What is on it, with the cursor.
     shown: Option<(Buffer, Option<(u16, u16)>)>,
@@ -93,7 +98,8 @@ impl Screen {
     /// Takes the terminal.
     pub fn take(mouse: bool) -> Result<Self> {
         take(mouse).inspect_err(|_| give_back()).map_err(failed)?;
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(failed)?;
+        let out = BufWriter::with_capacity(FRAME_BYTES, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(out)).map_err(failed)?;
         Ok(Self {
             terminal,
             mouse,
@@ -151,10 +157,15 @@ impl Screen {
     }
 
     /// Lets the shell have the terminal until it brings this process back.
-    pub fn suspend(&mut self) -> Result<()> {
+    pub async fn suspend(&mut self) -> Result<()> {
+        // The threads of a process stop one after the other, so this one may run on for a
+        // moment: what tells the end of the rest is the signal that comes then.
+        let again = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+        let mut again = signal(again).map_err(failed)?;
         give_back();
         let _ =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        again.recv().await;
         take(self.mouse).map_err(failed)?;
         self.redraw()
     }

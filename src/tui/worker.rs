@@ -3,15 +3,17 @@
 //! nothing up.
 
 mod ahead;
+mod locked;
 mod looking;
 mod running;
 
-use super::msg::{Effect, Msg};
-use crate::config::{Config, Paths};
+use super::msg::{Again, Effect, Msg};
+use crate::config::{Config, Paths, Secret};
 use crate::engine::{Command, Home, RunState};
 use crate::error::Error;
 use crate::report::Failure;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -30,6 +32,8 @@ pub struct Worker {
 struct Inner {
     to: mpsc::Sender<Msg>,
     state: watch::Sender<Option<Arc<RunState>>>,
+    /// What it is done on: never the runtime that draws.
+    runtime: Handle,
     paths: Paths,
     home: Home,
     now: Mutex<Now>,
@@ -48,17 +52,20 @@ struct Now {
     forecast: Option<JoinHandle<()>>,
     /// The run that is followed.
     following: Option<JoinHandle<()>>,
+    /// Secrets that a person told, with the address they are of.
+    told: Vec<(String, Vec<(&'static str, Secret)>)>,
     /// How fast a replay goes.
     pace: Option<watch::Sender<f64>>,
 }
 
 impl Worker {
-    /// One that tells this end.
-    pub fn new(to: mpsc::Sender<Msg>, paths: Paths, home: Home) -> (Self, Newest) {
+    /// One that works on this runtime and tells this end.
+    pub fn new(runtime: Handle, to: mpsc::Sender<Msg>, paths: Paths, home: Home) -> (Self, Newest) {
         let (state, newest) = watch::channel(None);
         let inner = Arc::new(Inner {
             to,
             state,
+            runtime,
             paths,
             home,
             now: Mutex::default(),
@@ -90,10 +97,14 @@ impl Worker {
 
     fn spawn(&self, work: impl Future<Output = Msg> + Send + 'static) {
         let worker = self.clone();
-        tokio::spawn(async move {
+        self.on_runtime(async move {
             let msg = work.await;
             worker.tell(msg).await;
         });
+    }
+
+    fn on_runtime(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.inner.runtime.spawn(work)
     }
 
     /// Does it, without waiting for it.
@@ -101,7 +112,7 @@ impl Worker {
         let worker = self.clone();
         match effect {
             Effect::Look => {
-                tokio::spawn(worker.look());
+                self.on_runtime(worker.look());
             }
             Effect::ListRuns => self.spawn(blocking(move || Msg::Runs(worker.list_runs()))),
             Effect::ListBackups => {
@@ -113,7 +124,7 @@ impl Worker {
                 address,
                 sample,
             } => {
-                tokio::spawn(worker.probe(seat, seq, address, sample));
+                self.on_runtime(worker.probe(seat, seq, address, sample));
             }
             Effect::Complete(seq, text) => self.spawn(blocking(move || {
                 Msg::Completed(seq, looking::completion(&text))
@@ -131,8 +142,11 @@ impl Worker {
                 stores,
                 source_copy,
             } => self.begin(running::Begin::Start(plan, stores, source_copy)),
-            Effect::Resume(run) => self.begin(running::Begin::Resume(run)),
-            Effect::RollBack(run) => self.begin(running::Begin::RollBack(run)),
+            Effect::Again(again) => self.again(again),
+            Effect::Unlock(again, address, secrets) => {
+                self.tell_of(&address, secrets);
+                self.again(again);
+            }
             Effect::Send(command) => self.send(command),
             Effect::Withdraw => self.withdraw(),
             Effect::Follow(run, how) => self.follow(run, how),
@@ -157,7 +171,6 @@ impl Worker {
                 Msg::Done(removed.map(|()| format!("Removed run {}", run.name)))
             })),
             Effect::Compare(a, b) => self.spawn(looking::compare(a, b)),
-            Effect::VerifyRun(run) => self.spawn(async move { worker.verify_run(run).await }),
             Effect::CheckBackup(path) => self.spawn(looking::check_backup(path)),
             Effect::Save(path, bytes) => self.spawn(blocking(move || {
                 let saved = crate::cli::write_new(&path, &bytes);
@@ -167,16 +180,26 @@ impl Worker {
             Effect::SaveProfile(name, address) => self.spawn(blocking(move || {
                 let env = &crate::config::process_env;
                 let saved = crate::config::save_profile(&worker.inner.paths, &name, &address, env);
-                Msg::Done(saved.map(|s| s.words()).map_err(|e| Failure::from(&e)))
+                let saved = saved.map_err(|e| Failure::from(&e));
+                Msg::Saved(saved.and_then(|s| Ok((s.words(), Box::new(worker.config()?)))))
             })),
             Effect::SavePrefs(prefs) => {
-                tokio::task::spawn_blocking(move || {
+                self.inner.runtime.spawn_blocking(move || {
                     // A look that cannot be kept is still seen.
                     let _ = prefs.save(&worker.inner.paths);
                 });
             }
             // These are the terminal's.
             Effect::Copy(_) | Effect::Suspend | Effect::Redraw | Effect::Mouse(_) => {}
+        }
+    }
+
+    fn again(&self, what: Again) {
+        let worker = self.clone();
+        match what {
+            Again::Resume(run) => self.begin(running::Begin::Resume(run)),
+            Again::RollBack(run) => self.begin(running::Begin::RollBack(run)),
+            Again::Verify(run) => self.spawn(async move { worker.verify_run(run).await }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Runs that are paused, stopped, killed and gone on with; and how the program ends.
 
-use crate::steps::to_options;
+use crate::steps::{limit, to_options};
 use crate::term::{ENTER, ESC, Term};
 use crate::{Sandbox, memories};
 use rustix::process::Signal;
@@ -9,12 +9,7 @@ use std::time::{Duration, Instant};
 /// To a run that writes slowly, in the midst of its import.
 fn to_slow_run(term: &mut Term) {
     to_options(term);
-    // Advanced, down to the limit.
-    term.key("\x01").see("Limit");
-    for _ in 0..10 {
-        term.key("\t");
-    }
-    term.see("Most records a second").key("\x15").send("2000");
+    limit(term);
     term.key(ENTER)
         .see("Nothing is in the way")
         .key(ENTER)
@@ -244,6 +239,28 @@ fn nothing_is_drawn_when_nothing_changed() {
     assert!(term.frames() > frames);
     term.key("\x03");
     term.end();
+}
+
+#[test]
+fn keys_are_answered_while_the_threads_that_work_are_kept_from_it() {
+    if !cfg!(debug_assertions) {
+        // The shipped binary has no such switch.
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let stalled = Duration::from_secs(60);
+    let begun = Instant::now();
+    let mut term = sandbox.open(&[], &[("MEMFERRY_WIZARD_STALL", "60")], 80, 24);
+    term.see("Sample").see("looking for stores");
+    for _ in 0..10 {
+        let help = "On the screen you came from";
+        term.send("?").see(help).send(ESC).gone(help);
+    }
+    assert!(begun.elapsed() < stalled, "{:?}", begun.elapsed());
+    // Nothing was done meanwhile.
+    term.see("looking for stores");
+    term.key("\x03");
+    assert_eq!(term.end().0, 0);
 }
 
 /// Waits until nothing more comes.

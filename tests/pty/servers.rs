@@ -2,8 +2,10 @@
 
 use crate::Sandbox;
 use crate::falkordb::{Server, VARIABLE, folder};
-use crate::steps::{agree, to_target};
-use crate::term::{DOWN, ENTER, TAB, Term};
+use crate::steps::{agree, limit, to_target};
+use crate::term::{DOWN, ENTER, ESC, TAB, Term};
+
+const PASSWORD: &str = "open-sesame";
 
 /// The server's folder, or a word about what is missing.
 fn binaries() -> Option<String> {
@@ -91,50 +93,184 @@ fn by_way_of_an_embedded_graph_to_a_server_that_holds_memories() {
     assert!(count("MATCH (n {id: 'theirs'}) RETURN n.content").contains("was there before"));
 }
 
+/// From now on the server asks for a password.
+fn lock(server: &Server) {
+    let locked = ["CONFIG", "SET", "requirepass", PASSWORD];
+    assert!(server.client().say(&locked).contains("OK"));
+}
+
+fn locked_server() -> Server {
+    let server = Server::start(&[]);
+    lock(&server);
+    server
+}
+
+/// The wizard with a store to move, at the field for the password of that server.
+fn to_password(sandbox: &Sandbox, server: &Server) -> Term {
+    let mut term = sandbox.open(&[], &[], 100, 34);
+    to_target(&mut term);
+    choose(&mut term, "FalkorDB");
+    type_socket(&mut term, server);
+    term.key("\x1b[Z").see("Password of the user");
+    term
+}
+
+/// That the password is nowhere on the screen, nor in anything that is kept.
+fn is_kept_nowhere(sandbox: &Sandbox, raw: &str) {
+    assert!(!raw.contains(PASSWORD));
+    let kept = std::process::Command::new("grep")
+        .args(["-rl", PASSWORD])
+        .arg(sandbox.at("home"))
+        .output()
+        .unwrap();
+    let kept = String::from_utf8_lossy(&kept.stdout).into_owned();
+    assert!(kept.is_empty(), "{kept}");
+}
+
 #[test]
 fn a_wrong_password_is_said_and_mended_in_place() {
     if binaries().is_none() {
         return;
     }
-    let server = Server::start(&[]);
-    let locked = ["CONFIG", "SET", "requirepass", "open-sesame"];
-    assert!(server.client().say(&locked).contains("OK"));
+    let server = locked_server();
     let sandbox = Sandbox::new();
     sandbox.default_store();
-    let mut term = sandbox.open(&[], &[], 100, 34);
-    to_target(&mut term);
-    choose(&mut term, "FalkorDB");
-    type_socket(&mut term, &server);
-    term.key("\x1b[Z")
-        .see("Password of the user")
-        .send("wrong-word")
-        .key(ENTER);
+    let mut term = to_password(&sandbox, &server);
+    term.send("wrong-word").key(ENTER);
     term.until("the refusal", |s| {
         s.contains('✗') && s.to_lowercase().contains("password")
     });
     term.lacks("Which memories").lacks("wrong-word");
     term.key("\x15")
-        .send("open-sesame")
+        .send(PASSWORD)
         .see("•••••••••••")
         .key(ENTER);
     to_the_end(&mut term);
+    // Taking it back at once asks for nothing that was told in this session.
+    term.key(ENTER)
+        .see("Summary")
+        .key("u")
+        .see("type the target's name");
+    term.send("memorygraph").key(ENTER).see("Rolled back");
+    term.key("q");
+    let raw = term.raw();
+    term.end();
+    assert!(!raw.contains("wrong-word"));
+    is_kept_nowhere(&sandbox, &raw);
+}
+
+#[test]
+fn a_run_whose_password_is_kept_nowhere_asks_for_it_to_go_on() {
+    if binaries().is_none() {
+        return;
+    }
+    let server = locked_server();
+    let sandbox = Sandbox::new();
+    sandbox.big("home/.memorygraph/memory.db", 12_000);
+    let mut term = to_password(&sandbox, &server);
+    term.send(PASSWORD).key(ENTER).see("Which memories");
+    limit(&mut term);
+    term.key(ENTER);
+    agree(&mut term);
+    term.key(ENTER)
+        .see("will be added")
+        .key(ENTER)
+        .see("limit 2,000/s");
+    term.key("q").see("A run is going on").key(DOWN).key(ENTER);
+    assert_eq!(term.end().0, 4);
+    // Left alone it stays as it is; a wrong one is said, and asked for again.
+    let mut term = sandbox.open(&[], &[], 100, 34);
+    term.see("Unfinished")
+        .key(ENTER)
+        .see("asks for a password")
+        .key(ESC)
+        .gone("asks for a password");
+    term.see("Unfinished")
+        .key(ENTER)
+        .see("Type its password")
+        .send("wrong-word")
+        .see("••••••••••")
+        .key(ENTER);
+    term.see("refuses this user or password")
+        .send(PASSWORD)
+        .see("•••••••••••")
+        .key(ENTER);
+    term.see("waits for your answer")
+        .key(ENTER)
+        .see("limit")
+        .key("0")
+        .see("Moved and verified");
+    // Told once, it holds as long as the wizard is open.
+    term.key(ENTER).see("Summary").key("v").see("Identical");
     term.key("q");
     let raw = term.raw();
     assert_eq!(term.end().0, 0);
-    for word in ["wrong-word", "open-sesame"] {
-        assert!(!raw.contains(word));
-    }
-    // Nor does anything that is kept hold it.
-    let kept = std::process::Command::new("grep")
-        .args(["-rl", "open-sesame"])
-        .arg(sandbox.at("home"))
-        .output()
-        .unwrap();
+    assert!(!raw.contains("wrong-word"));
+    is_kept_nowhere(&sandbox, &raw);
+    let mut count = server.client();
+    assert!(count.say(&["AUTH", PASSWORD]).contains("OK"));
     assert!(
-        kept.stdout.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&kept.stdout)
+        count
+            .query("memorygraph", "MATCH (n:Memory) RETURN count(n)")
+            .contains("12060")
     );
+    // The report of a run asks as well, where it is verified again after a restart.
+    let mut term = sandbox.open(&[], &[], 100, 34);
+    term.see("Last reports")
+        .key("p")
+        .see("Moved and verified")
+        .key(ENTER)
+        .see("Summary")
+        .key("v")
+        .see("Type its password")
+        .send(PASSWORD)
+        .key(ENTER)
+        .see("Identical");
+    term.key("q");
+    term.end();
+}
+
+#[test]
+fn in_lines_a_password_is_asked_for_and_not_shown() {
+    if binaries().is_none() {
+        return;
+    }
+    let server = locked_server();
+    let sandbox = Sandbox::new();
+    sandbox.default_store();
+    let config = sandbox.at("home/.config/memferry/config.toml");
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    let socket = server.socket();
+    let profile = format!(
+        "[profiles.team]\nkind = \"falkordb\"\nsocket = \"{}\"\n",
+        socket.display()
+    );
+    std::fs::write(&config, profile).unwrap();
+    let mut term = sandbox.open(&["--plain"], &[], 100, 60);
+    term.see("What shall be done?")
+        .send("1\r")
+        .see("Where do memories come from?")
+        .send("\r")
+        .see("Where do they go?")
+        .see("1. profile team")
+        .send("1\r");
+    term.see("asks for a password")
+        .see("Password of falkordb")
+        .send("wrong-word\r");
+    term.see("refuses this user or password")
+        .send(&format!("{PASSWORD}\r"))
+        .see("Go on with these")
+        .send("\r");
+    term.see("Begin to write?")
+        .send("\r")
+        .see("Moved and verified")
+        .see("What shall be done?");
+    // What is typed is shown again, and Ctrl-C leaves, also after a run.
+    term.send("nonsense").see("nonsense").send("\x03");
+    let raw = term.raw();
+    assert_eq!(term.end().0, 0);
+    assert!(!raw.contains("wrong-word"));
+    is_kept_nowhere(&sandbox, &raw);
 }
 
 /// With the kernel's keyring: a desktop's is not to be had without a desktop.
@@ -148,32 +284,36 @@ fn a_saved_password_comes_from_the_keyring_in_the_wizard_and_on_the_command_line
         "memorygraph",
         "CREATE (:Memory {id: 'theirs', type: 'general', title: 'Theirs', content: 'there'})",
     );
-    let locked = ["CONFIG", "SET", "requirepass", "open-sesame"];
-    assert!(server.client().say(&locked).contains("OK"));
+    lock(&server);
     let sandbox = Sandbox::new();
     sandbox.default_store();
     let config = sandbox.at("home/.config/memferry/config.toml");
     std::fs::create_dir_all(config.parent().unwrap()).unwrap();
     std::fs::write(&config, "[keep]\nsecrets = \"kernel\"\n").unwrap();
-    let mut term = sandbox.open(&[], &[], 100, 34);
-    to_target(&mut term);
-    choose(&mut term, "FalkorDB");
-    type_socket(&mut term, &server);
-    term.key("\x1b[Z")
-        .see("Password of the user")
-        .send("open-sesame");
-    term.key("\x14").see("not empty: 1 memory");
+    let mut term = to_password(&sandbox, &server);
+    term.send(PASSWORD).key("\x14").see("not empty: 1 memory");
     term.key("\x13")
         .see("Under which name?")
         .key("\x15")
         .send("team")
         .key(ENTER);
     term.see("Saved as team").see("in the kernel");
+    // At once, its form shows that the password is there.
+    term.key(ESC)
+        .key(ESC)
+        .see("come from?")
+        .key(ESC)
+        .see("Stores on this machine")
+        .see("team: ")
+        .key("m")
+        .see("come from?");
+    choose(&mut term, "team");
+    term.see("in the keyring");
     term.key("\x03");
     term.end();
     let kept = std::fs::read_to_string(&config).unwrap();
     assert!(
-        kept.contains("password_keyring") && !kept.contains("open-sesame"),
+        kept.contains("password_keyring") && !kept.contains(PASSWORD),
         "{kept}"
     );
     // Home asks it without being told anything.
@@ -198,12 +338,12 @@ fn a_saved_password_comes_from_the_keyring_in_the_wizard_and_on_the_command_line
     let address = format!("falkordb://localhost?socket={socket}");
     let saved = sandbox.run_with(
         &["stores", "save", "team", &address],
-        &[("MEMFERRY_FROM_PASSWORD", "open-sesame")],
+        &[("MEMFERRY_FROM_PASSWORD", PASSWORD)],
     );
     assert_eq!(saved.0, Some(0), "{}", saved.1);
     let (code, said) = sandbox.run(&["inspect", "team"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(!said.contains("open-sesame"), "{said}");
+    assert!(!said.contains(PASSWORD), "{said}");
     let (code, said) = sandbox.run(&["stores", "forget", "team"]);
     assert_eq!(code, Some(0), "{said}");
 }

@@ -67,3 +67,13 @@ pub fn moved(sandbox: &Sandbox) {
     ]);
     assert_eq!(code, Some(0), "{said}");
 }
+
+/// From the options, the limit of 2,000 records a second; the cursor stays there.
+pub fn limit(term: &mut Term) {
+    // Advanced, down to the limit.
+    term.key("\x01").see("Limit");
+    for _ in 0..10 {
+        term.key("\t");
+    }
+    term.see("Most records a second").key("\x15").send("2000");
+}

@@ -2,10 +2,12 @@
 //! up, checks that are made again.
 
 use crate::data::{check, failure};
-use crate::states::{last_count, no_room, options};
+use crate::states::{last_count, no_room, options, password_asked, source_screen};
 use crate::support::{Wizard, shown_at};
+use memferry::config::{Config, Profile, SecretRef, askable};
 use memferry::report::Verdict;
-use memferry::tui::msg::{Counted, Effect, Msg};
+use memferry::store::Address;
+use memferry::tui::msg::{Again, Counted, Effect, Msg};
 
 fn counts(wizard: &Wizard) -> usize {
     let is = |e: &&Effect| matches!(e, Effect::Forecast { .. });
@@ -125,4 +127,73 @@ fn a_check_of_what_was_staged_is_not_made_alone() {
     wizard.asked.clear();
     wizard.keys("o");
     assert!(asked_alone(&wizard).is_none());
+}
+
+#[test]
+fn a_password_is_told_to_what_asked_for_it_and_shown_nowhere() {
+    let mut wizard = Wizard::new();
+    password_asked(&mut wizard);
+    let shown = shown_at(&wizard, 80, 24);
+    assert!(shown.contains("•••••••"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    wizard.asked.clear();
+    wizard.keys("\n");
+    let [Effect::Unlock(Again::Resume(_), address, told)] = &wizard.asked[..] else {
+        panic!("{:?}", wizard.asked);
+    };
+    assert_eq!(address.to_string(), crate::data::server().to_string());
+    let told: Vec<_> = told.iter().map(|(name, s)| (*name, s.expose())).collect();
+    assert_eq!(told, [("password", "hunter2")]);
+    assert!(!format!("{:?}", wizard.asked).contains("hunter2"));
+    // Left alone, nothing is done, and nothing stays of what was typed.
+    let mut wizard = Wizard::new();
+    password_asked(&mut wizard);
+    wizard.asked.clear();
+    wizard.keys("\x1b\n");
+    assert!(!wizard.asked.iter().any(|e| matches!(e, Effect::Unlock(..))));
+}
+
+#[test]
+fn only_the_secrets_that_belong_to_what_is_set_are_asked_for() {
+    let asked = |text: &str| {
+        let address = Address::parse(text).unwrap();
+        let names = askable(&address).into_iter().map(|s| s.name);
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(asked("falkordb://localhost/team"), ["password"]);
+    assert_eq!(
+        asked("falkordb://localhost/team?sentinel=main"),
+        ["password", "sentinel_password"]
+    );
+    assert!(asked("sqlite:/a/memory.db").is_empty());
+}
+
+#[test]
+fn a_profile_that_was_just_saved_shows_what_the_keyring_has() {
+    let mut wizard = Wizard::new();
+    source_screen(&mut wizard);
+    let mut config = Config::default();
+    let address = Address::parse("falkordb://harbour:6379/dock").unwrap();
+    let place = SecretRef::Keyring("dock: password".into());
+    let secrets = [("password", place)].into();
+    config
+        .profiles
+        .insert("dock".into(), Profile { address, secrets });
+    let saved = ("Saved as dock".to_owned(), Box::new(config));
+    wizard.asked.clear();
+    wizard.tell(Msg::Saved(Ok(saved)));
+    let shown = shown_at(&wizard, 120, 40);
+    assert!(shown.contains("Saved as dock"), "{shown}");
+    // The first screen looks again, so that it is among the stores there.
+    assert!(matches!(wizard.asked[..], [Effect::Look]));
+    wizard.keys("\x1bm");
+    for _ in 0..12 {
+        if shown_at(&wizard, 120, 40).contains("▸ dock") {
+            break;
+        }
+        wizard.keys("↓");
+    }
+    let shown = shown_at(&wizard, 120, 40);
+    assert!(shown.contains("▸ dock"), "{shown}");
+    assert!(shown.contains("in the keyring"), "{shown}");
 }

@@ -61,6 +61,10 @@ pub fn target() -> Address {
     Address::parse("/srv/team/shared.db").unwrap()
 }
 
+pub fn server() -> Address {
+    Address::parse("falkordb://team@harbour:6379/memorygraph").unwrap()
+}
+
 fn place(address: Address, told_by: &str, state: PlaceState) -> Place {
     Place {
         title: address.descriptor().title.into(),

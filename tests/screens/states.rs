@@ -4,15 +4,17 @@ use crate::State;
 use crate::data::*;
 use crate::support::Wizard;
 use crossterm::event::Event as Terminal;
+use memferry::config::askable;
 use memferry::engine::{Event, Phase};
 use memferry::report::{Outcome, Verdict};
 use memferry::store::Description;
-use memferry::tui::msg::{Counted, Effect, Foreseen, Msg, Running, Seat};
+use memferry::tui::msg::{Counted, Effect, Foreseen, Locked, Msg, Running, Seat};
 
 pub const ALL: &[State] = &[
     ("home-fresh", |w| w.tell(Msg::Found(Ok(Vec::new())))),
     ("home-looking", |_| {}),
     ("home-found", home),
+    ("password-asked", password_asked),
     ("source", source_screen),
     ("source-form", |w| {
         source_screen(w);
@@ -200,6 +202,24 @@ pub fn home(w: &mut Wizard) {
 }
 
 /// The number of the last question to a store.
+/// A run is to be gone on with, and its target wants to hear its password.
+pub fn password_asked(w: &mut Wizard) {
+    home(w);
+    w.keys("r");
+    let asked = w.asked.iter().rev().find_map(|effect| match effect {
+        Effect::Again(again) => Some(again.clone()),
+        _ => None,
+    });
+    let address = server();
+    w.tell(Msg::Locked(Box::new(Locked {
+        again: asked.expect("the run is asked for"),
+        secrets: askable(&address),
+        address,
+        why: failure("the server asks for a password", "Give it."),
+    })));
+    w.keys("hunter2");
+}
+
 pub fn last_probe(w: &Wizard) -> u64 {
     let asked = w.asked.iter().rev().find_map(|effect| match effect {
         Effect::Probe { seq, .. } => Some(*seq),

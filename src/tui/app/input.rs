@@ -7,7 +7,7 @@ use crate::tui::dialog::Answer;
 use crate::tui::keymap::Key;
 use crate::tui::msg::{Effect, Seat};
 use crate::tui::pen::Click;
-use crate::tui::screens::{Screen, home, options, pick, report, review};
+use crate::tui::screens::{Screen, home, options, pick, report, review, unlock};
 use crate::tui::widgets::list::Move;
 use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEventKind};
 
@@ -63,11 +63,16 @@ impl App {
             Answer::Stays => Vec::new(),
             Answer::Gone => {
                 self.dialog = None;
+                self.unlock = None;
                 Vec::new()
             }
             Answer::Then(then, text) => {
                 self.dialog = None;
                 self.then(then, &text)
+            }
+            Answer::Secret(secret) => {
+                self.dialog = None;
+                unlock::told(self, secret)
             }
             Answer::Do(action) => {
                 self.dialog = None;

@@ -1,9 +1,12 @@
 //! Questions and answers in lines. Lines are read on a thread of their own, since they
 //! can only be waited for so, and the run goes on meanwhile.
 
+use crate::cli::signals::Signals;
+use crate::config::Secret;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert::{self, Marks};
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{BufRead as _, IsTerminal as _, Write as _, stdin};
 use tokio::sync::mpsc;
 
 /// Longest answer, in bytes.
@@ -16,6 +19,15 @@ pub struct Asker {
     lines: mpsc::Receiver<String>,
     /// Whether somebody types; what is piped in are answers, never commands.
     types: bool,
+    signals: Signals,
+}
+
+/// What comes while a run goes on.
+pub enum Said {
+    /// A line.
+    Line(String),
+    /// Ctrl-C, or the system asks the program to end.
+    Stop,
 }
 
 /// Whether nobody answers any more.
@@ -32,7 +44,7 @@ pub fn say(line: &str, marks: Marks) {
 
 impl Asker {
     /// Asks at standard input and output.
-    pub fn new(marks: Marks) -> Self {
+    pub fn new(marks: Marks) -> Result<Self> {
         let (to, lines) = mpsc::channel(4);
         std::thread::spawn(move || {
             for line in std::io::stdin().lock().split(b'\n') {
@@ -46,12 +58,18 @@ impl Asker {
                 }
             }
         });
-        let types = std::io::stdin().is_terminal();
-        Self {
+        let types = stdin().is_terminal();
+        Ok(Self {
             marks,
             lines,
             types,
-        }
+            signals: Signals::new()?,
+        })
+    }
+
+    /// Whether somebody types.
+    pub fn types(&self) -> bool {
+        self.types
     }
 
     /// Says a line. What it holds is made inert.
@@ -74,20 +92,34 @@ impl Asker {
 
     /// The next line somebody types.
     pub async fn line(&mut self) -> Result<String> {
-        let line = self.lines.recv().await;
-        line.ok_or_else(|| Error::new(ErrorKind::Interrupted, "the input has ended"))
+        let over = |why| Err(Error::new(ErrorKind::Interrupted, why));
+        tokio::select! {
+            biased;
+            () = self.signals.next() => over("interrupted"),
+            line = self.lines.recv() => line.map_or_else(|| over("the input has ended"), Ok),
+        }
     }
 
-    /// A line that somebody types while a run goes on.
-    pub async fn typed(&mut self) -> Option<String> {
-        if !self.types {
-            return std::future::pending().await;
-        }
-        match self.lines.recv().await {
-            Some(line) => Some(line),
+    /// What somebody says while a run goes on.
+    pub async fn said(&mut self) -> Said {
+        let types = self.types;
+        tokio::select! {
+            biased;
+            () = self.signals.next() => Said::Stop,
             // A run goes on without anybody who listens.
-            None => std::future::pending().await,
+            Some(line) = self.lines.recv(), if types => Said::Line(line),
         }
+    }
+
+    /// Something that is typed without being shown.
+    pub async fn secret(&mut self, question: &str) -> Result<Secret> {
+        self.say("");
+        self.prompt(&format!("{question}:"));
+        let silent = Silent::on();
+        let line = self.line().await;
+        drop(silent);
+        self.say("");
+        line.map(Secret::new)
     }
 
     /// One of some answers, by its number; `None`: back.
@@ -145,5 +177,29 @@ impl Asker {
             }
         }
         Ok(false)
+    }
+}
+
+/// The terminal without echo, as long as this lives. It is read by lines as ever, and Ctrl-C
+/// is a signal as ever.
+struct Silent(Option<Termios>);
+
+impl Silent {
+    fn on() -> Self {
+        let before = tcgetattr(stdin()).ok();
+        if let Some(before) = &before {
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(stdin(), OptionalActions::Now, &silent);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+        }
     }
 }

@@ -2,13 +2,13 @@
 //! stops it to be resumed, `r` stops and takes it back.
 
 use super::Plain;
+use super::ask::Said;
 use super::telling::Teller;
 use crate::engine::{Command, Handle, Review};
 use crate::error::Result;
 use crate::report::words::{self, Nodes};
-use crate::report::{Report, Verdict};
+use crate::report::{Outcome, Report, Verdict};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 impl Plain {
     /// Tells a run to its end.
@@ -18,28 +18,33 @@ impl Plain {
             handle.run
         ));
         let (mut states, commands) = (handle.state(), handle.commands());
-        let mut interrupt = signal(SignalKind::interrupt()).ok();
         let mut teller = Teller::new(self.ask.marks);
         let report = handle.report();
         tokio::pin!(report);
         let mut tick = tokio::time::interval(Duration::from_millis(200));
+        let (mut stops, mut left) = (0, None);
         let report: Result<Report> = loop {
-            let stopped = async {
-                match &mut interrupt {
-                    Some(interrupt) => interrupt.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
             let command = tokio::select! {
                 report = &mut report => break report,
                 _ = tick.tick() => None,
-                _ = stopped => Some(Command::Stop { rollback: false }),
-                line = self.ask.typed() => match line.as_deref().map(str::trim) {
-                    Some("p") => Some(Command::Pause),
-                    Some("c") => Some(Command::Continue),
-                    Some("s") => Some(Command::Stop { rollback: false }),
-                    Some("r") => Some(Command::Stop { rollback: true }),
-                    _ => None,
+                said = self.ask.said() => match said {
+                    Said::Stop => {
+                        stops += 1;
+                        if stops > 1 {
+                            let command = self.home.command(&["resume", &states.borrow().run]);
+                            self.ask.say(&format!("Left at once. Go on with: {command}"));
+                            std::process::exit(Outcome::Interrupted.exit_code().into());
+                        }
+                        self.ask.say("Stopping at a safe point; once more to leave at once.");
+                        Some(Command::Stop { rollback: false })
+                    }
+                    Said::Line(line) => match line.trim() {
+                        "p" => Some(Command::Pause),
+                        "c" => Some(Command::Continue),
+                        "s" => Some(Command::Stop { rollback: false }),
+                        "r" => Some(Command::Stop { rollback: true }),
+                        _ => None,
+                    },
                 },
             };
             if let Some(command) = command {
@@ -47,9 +52,16 @@ impl Plain {
             }
             let state = states.borrow_and_update().clone();
             teller.tell(&state);
-            if let Some(review) = state.waiting {
-                let proceed = self.agree(&state.checks, &review).await?;
-                let _ = commands.send(Command::Answer { proceed }).await;
+            if let Some(review) = state.waiting.filter(|_| left.is_none()) {
+                let command = match self.agree(&state.checks, &review).await {
+                    Ok(proceed) => Command::Answer { proceed },
+                    // Nobody is there to agree: the run stays as it is, to be resumed.
+                    Err(error) => {
+                        left = Some(error);
+                        Command::Stop { rollback: false }
+                    }
+                };
+                let _ = commands.send(command).await;
                 // The answer is taken in before the state is looked at again.
                 let _ = tokio::time::timeout(Duration::from_secs(5), states.changed()).await;
             }
@@ -66,7 +78,7 @@ impl Plain {
         let command = self.home.command(&["report", &report.run]);
         self.ask.say(&format!("The report: {command}"));
         self.ended(report.outcome);
-        Ok(())
+        left.map_or(Ok(()), Err)
     }
 
     /// Warnings are acknowledged and losses accepted one by one; what exists is

@@ -7,7 +7,7 @@ use crate::store::Address;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
-use crate::tui::msg::{Effect, Place, PlaceState, RunRow, Running};
+use crate::tui::msg::{Again, Effect, Place, PlaceState, RunRow, Running};
 use crate::tui::pen::{ARROW, BAD, CHOSEN, GOOD, Pen, Sign, WAITING, WARN};
 use crate::tui::screens::{Screen, diff, pick, runs};
 use crate::tui::theme::Role;
@@ -213,7 +213,7 @@ fn unfinished(app: &mut App, action: Action, row: RunRow) -> Vec<Effect> {
     app.live = None;
     match row.status {
         Ok(RunStatus::Active) => vec![Effect::Follow(row.folder, Running::Watched)],
-        _ => vec![Effect::Resume(row.folder)],
+        _ => vec![Effect::Again(Again::Resume(row.folder))],
     }
 }
 
@@ -427,8 +427,7 @@ pub fn home_short(path: &str) -> String {
 
 /// The last part of an address.
 pub fn short(address: &str) -> &str {
-    let last = address.rsplit(['/', ':']).find(|part| !part.is_empty());
-    last.unwrap_or(address)
+    crate::engine::last_part(address)
 }
 
 /// The sign, the role and the word of a run.

@@ -13,6 +13,7 @@ pub mod review;
 pub mod run;
 pub mod runs;
 pub mod settings;
+pub mod unlock;
 
 /// Where one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -514,6 +514,15 @@ pub fn save_profile(app: &mut App, name: &str) -> Vec<Effect> {
     }
 }
 
+/// A store was kept under a name, by which the first screen finds it.
+pub fn kept(app: &mut App) -> Vec<Effect> {
+    if let Some(seat) = seat(app) {
+        // What was chosen stays, whatever is found now.
+        end(app, seat).early = false;
+    }
+    vec![Effect::Look]
+}
+
 fn go_on(app: &mut App, seat: Seat) -> Vec<Effect> {
     let Probe::Here(probed) = &end_of(app, seat).probe else {
         return Vec::new();

@@ -8,7 +8,7 @@ use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::browser::Browser;
 use crate::tui::dialog::{Dialog, Then};
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Again, Effect};
 use crate::tui::pen::{BAD, GOOD, Pen, Sign, WARN};
 use crate::tui::screens::{Screen, home, runs};
 use crate::tui::theme::Role;
@@ -209,7 +209,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                         app.diff.names = names;
                         app.diff.asking = true;
                         app.say("Reading the target again.");
-                        vec![Effect::VerifyRun(folder)]
+                        vec![Effect::Again(Again::Verify(folder))]
                     }
                     Err(error) => {
                         app.complain(error.to_string());

@@ -5,7 +5,7 @@ use crate::report::{Outcome, Report, words};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
-use crate::tui::msg::{Effect, RunRow, Running};
+use crate::tui::msg::{Again, Effect, RunRow, Running};
 use crate::tui::pen::{ARROW, Pen};
 use crate::tui::screens::home;
 use crate::tui::theme::Role;
@@ -80,7 +80,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         },
         Action::Resume => {
             app.live = None;
-            vec![Effect::Resume(row.folder)]
+            vec![Effect::Again(Again::Resume(row.folder))]
         }
         Action::Replay => vec![Effect::Follow(row.folder, Running::Replayed)],
         Action::RollBack => ask_roll_back(app, &row),

@@ -33,7 +33,7 @@ impl Worker {
     pub(super) fn count_ahead(&self, seq: u64, plan: Plan, stores: (Address, Address)) {
         self.drop_forecast();
         let worker = self.clone();
-        let count = tokio::spawn(async move {
+        let count = self.on_runtime(async move {
             let found = worker.counted(seq, plan, stores).await;
             let found = found.map(Box::new).map_err(|e| Failure::from(&e));
             worker.tell(Msg::Forecast(seq, found)).await;

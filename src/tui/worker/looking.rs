@@ -2,12 +2,13 @@
 //! it, past runs, backups, how two stores compare. Nothing that is looked at is changed.
 
 use super::Worker;
+use super::locked::Closed;
 use crate::config::{self, Config, Side, process_env};
 use crate::engine::{self, RunFolder, RunState, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::Failure;
 use crate::store::{Address, Description, registry};
-use crate::tui::msg::{Msg, Place, PlaceState, Probed, RunRow, Seat};
+use crate::tui::msg::{Again, Msg, Place, PlaceState, Probed, RunRow, Seat};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest that a store somebody asks for is waited for.
-const LONG_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Stores of up to so many records are read to tell what is in them.
 const READ_UP_TO: u64 = 20_000;
@@ -169,12 +170,13 @@ impl Worker {
     /// Holds the target of a run against what the run left.
     pub(super) async fn verify_run(&self, run: RunFolder) -> Msg {
         let verified = async {
-            let config = Config::load(&self.inner.paths, &process_env)?;
-            let address = run.plan()?.target.address(&|_| None)?;
-            let address = filled(address, Side::To, config).await?;
-            engine::verify_run(&run, registry::open(&address)?).await
+            let target = self.open_again(&run.plan()?.target, Side::To).await?;
+            Ok::<_, Closed>(engine::verify_run(&run, target).await?)
         };
-        Msg::Compared(verified.await.map(Box::new).map_err(failure))
+        match verified.await {
+            Ok(found) => Msg::Compared(Ok(Box::new(found))),
+            Err(closed) => closed.told(Some(Again::Verify(run)), |f| Msg::Compared(Err(f))),
+        }
     }
 }
 

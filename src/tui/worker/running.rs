@@ -1,16 +1,15 @@
 //! Runs: starting, resuming and taking back, following one of another process, showing
 //! one again, and trying a plan ahead without writing.
 
-use super::looking::filled;
+use super::locked::Closed;
 use super::{FRAME, Worker};
-use crate::config::{Config, Side, process_env};
+use crate::config::Side;
 use crate::engine::{
     self, Ask, Command, Handle, Options, Plan, RunFolder, RunState, RunStatus, Stamped, Stores,
 };
-use crate::error::Result;
 use crate::report::Failure;
-use crate::store::{Address, Store, registry};
-use crate::tui::msg::{Msg, Running};
+use crate::store::{Address, registry};
+use crate::tui::msg::{Again, Msg, Running};
 use std::io::{BufRead as _, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +44,7 @@ impl Worker {
             if let Some(following) = now.following.take() {
                 following.abort();
             }
-            now.task = Some(tokio::spawn(async move {
+            now.task = Some(self.on_runtime(async move {
                 if let Some(before) = before {
                     let _ = before.await;
                 }
@@ -56,9 +55,18 @@ impl Worker {
 
     async fn run(&self, what: Begin, withdrawn: Arc<AtomicBool>) {
         let fresh = matches!(what, Begin::Start(..));
+        let again = match &what {
+            Begin::Start(..) => None,
+            Begin::Resume(run) => Some(Again::Resume(run.clone())),
+            Begin::RollBack(run) => Some(Again::RollBack(run.clone())),
+        };
         let (handle, rate) = match self.handle(what).await {
             Ok(begun) => begun,
-            Err(error) => return self.tell(Msg::Started(Err(Failure::from(&error)))).await,
+            Err(closed) => {
+                return self
+                    .tell(closed.told(again, |f| Msg::Started(Err(f))))
+                    .await;
+            }
         };
         let (name, commands, states) = (handle.run.clone(), handle.commands(), handle.state());
         self.now(|now| now.commands = Some(commands.clone()));
@@ -113,17 +121,12 @@ impl Worker {
         let _ = tokio::task::spawn_blocking(work).await;
     }
 
-    async fn handle(&self, what: Begin) -> Result<(Handle, u32)> {
+    async fn handle(&self, what: Begin) -> Result<(Handle, u32), Closed> {
         let options = |source_copy| Options {
             home: self.home(),
             ask: Ask::Always,
             restart: false,
             source_copy,
-        };
-        let open = async |store: &engine::StoreRef, side| -> Result<Arc<dyn Store>> {
-            let config = Config::load(&self.inner.paths, &process_env)?;
-            let address = filled(store.address(&|_| None)?, side, config).await?;
-            registry::open(&address)
         };
         match what {
             Begin::Start(plan, (source, target), copy) => {
@@ -131,20 +134,22 @@ impl Worker {
                     source: registry::open(&source)?,
                     target: registry::open(&target)?,
                 };
+                self.remember(&source);
+                self.remember(&target);
                 let rate = plan.write.rate;
                 Ok((engine::start(*plan, stores, options(copy)).await?, rate))
             }
             Begin::Resume(run) => {
                 let plan = run.plan()?;
                 let stores = Stores {
-                    source: open(&plan.source, Side::From).await?,
-                    target: open(&plan.target, Side::To).await?,
+                    source: self.open_again(&plan.source, Side::From).await?,
+                    target: self.open_again(&plan.target, Side::To).await?,
                 };
                 let rate = plan.write.rate;
                 Ok((engine::resume(&run, stores, options(false)).await?, rate))
             }
             Begin::RollBack(run) => {
-                let target = open(&run.plan()?.target, Side::To).await?;
+                let target = self.open_again(&run.plan()?.target, Side::To).await?;
                 Ok((engine::rollback(&run, target, options(false)).await?, 0))
             }
         }
@@ -166,7 +171,7 @@ impl Worker {
     pub(super) fn send(&self, command: Command) {
         let commands = self.now(|now| now.commands.clone());
         if let Some(commands) = commands {
-            tokio::spawn(async move {
+            self.on_runtime(async move {
                 let _ = commands.send(command).await;
             });
         }
@@ -181,7 +186,7 @@ impl Worker {
             now.commands.clone()
         });
         if let Some(commands) = commands {
-            tokio::spawn(async move {
+            self.on_runtime(async move {
                 let _ = commands.send(Command::Stop { rollback: false }).await;
             });
         }
@@ -197,7 +202,7 @@ impl Worker {
                 before.abort();
             }
             now.pace = Some(pace);
-            now.following = Some(tokio::spawn(async move {
+            now.following = Some(self.on_runtime(async move {
                 worker.tell(Msg::Started(Ok((run.name.clone(), how)))).await;
                 match how {
                     Running::Replayed => worker.replay(run, paced).await,
