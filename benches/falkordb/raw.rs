@@ -3,79 +3,96 @@
 
 use crate::falkordb::Client;
 use crate::{ROWS, of};
-use memferry::model::{Kind, Record, Text, Value};
+use memferry::model::{Key, Kind, Properties, Record, Text, Value};
 use rusqlite::types::ToSqlOutput;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Records a second of the server's own bulk form, blobs made before the clock starts.
-pub fn bulk(client: &mut Client, records: &[Record]) -> f64 {
-    let mut ids = BTreeMap::new();
-    let mut calls: Vec<Vec<Vec<u8>>> = Vec::new();
+/// Records a second of the server's own bulk form: made from records in memory and sent,
+/// one call after the other; and the sending alone.
+pub fn bulk(client: &mut Client, records: &[Record]) -> (f64, f64) {
+    let mut ids: HashMap<&Text, u64> = HashMap::with_capacity(records.len());
+    let (begun, mut sending) = (Instant::now(), Duration::ZERO);
     for kind in Kind::BOTH {
-        for part in of(records, kind).chunks(ROWS) {
-            let mut blobs: BTreeMap<(String, Vec<Text>), Vec<&Record>> = BTreeMap::new();
-            for record in part {
-                let name = match record {
-                    Record::Node(n) => n.labels[0].to_lossy().into_owned(),
-                    Record::Relationship(r) => r.rel_type.to_lossy().into_owned(),
-                };
-                let map = record.properties().map().unwrap();
-                let filled = map.iter().filter(|(_, v)| **v != Value::Null);
-                let keys = filled.map(|(k, _)| k.clone()).collect();
-                blobs.entry((name, keys)).or_default().push(record);
-            }
-            let n = part.len().to_string().into_bytes();
-            let kinds = blobs.len().to_string().into_bytes();
-            let zero = b"0".to_vec();
-            let mut call = vec![b"GRAPH.BULK".to_vec(), b"raw".to_vec()];
-            if calls.is_empty() {
-                call.push(b"BEGIN".to_vec());
+        let all: Vec<&Record> = records.iter().filter(|r| r.kind() == kind).collect();
+        for part in all.chunks(ROWS) {
+            let blobs = encode(part, &mut ids);
+            let n = part.len().to_string();
+            let kinds = blobs.len().to_string();
+            let mut call: Vec<&[u8]> = vec![b"GRAPH.BULK", b"raw"];
+            if sending.is_zero() {
+                call.push(b"BEGIN");
             }
             call.extend(match kind {
-                Kind::Node => [n, zero.clone(), kinds, zero],
-                Kind::Relationship => [zero.clone(), n, zero, kinds],
+                Kind::Node => [n.as_bytes(), b"0", kinds.as_bytes(), b"0"],
+                Kind::Relationship => [b"0", n.as_bytes(), b"0", kinds.as_bytes()],
             });
-            for ((name, keys), records) in blobs {
-                let mut blob = name.into_bytes();
-                blob.push(0);
-                blob.extend_from_slice(&(keys.len() as u32).to_le_bytes());
-                for key in &keys {
-                    blob.extend_from_slice(key.as_bytes());
-                    blob.push(0);
-                }
-                for record in records {
-                    match record {
-                        Record::Node(n) => {
-                            ids.insert(n.key.display(), ids.len() as u64);
-                        }
-                        Record::Relationship(r) => {
-                            for end in [&r.from, &r.to] {
-                                let id: u64 = ids.get(&end.display()).copied().unwrap_or(0);
-                                blob.extend_from_slice(&id.to_le_bytes());
-                            }
-                        }
-                    }
-                    let map = record.properties().map().unwrap();
-                    for (_, value) in map.iter().filter(|(_, v)| **v != Value::Null) {
-                        push(&mut blob, value);
-                    }
-                }
-                call.push(blob);
-            }
-            calls.push(call);
+            call.extend(blobs.iter().map(Vec::as_slice));
+            let begun = Instant::now();
+            let answer = client.send(&call).unwrap();
+            sending += begun.elapsed();
+            assert!(answer.contains("created"), "{answer}");
         }
     }
-    let begun = Instant::now();
-    for call in &calls {
-        let words: Vec<&[u8]> = call.iter().map(Vec::as_slice).collect();
-        let answer = client.send(&words).unwrap();
-        assert!(answer.contains("created"), "{answer}");
-    }
-    let rate = records.len() as f64 / begun.elapsed().as_secs_f64();
+    let rate = |took: Duration| records.len() as f64 / took.as_secs_f64();
+    let rates = (rate(begun.elapsed()), rate(sending));
     client.say(&["GRAPH.DELETE", "raw"]);
-    rate
+    rates
+}
+
+/// One blob for each label or type with its keys.
+fn encode<'a>(part: &[&'a Record], ids: &mut HashMap<&'a Text, u64>) -> Vec<Vec<u8>> {
+    let mut shapes: Vec<(&Text, Vec<&Text>)> = Vec::new();
+    let mut blobs: Vec<Vec<u8>> = Vec::new();
+    for record in part {
+        let name = match record {
+            Record::Node(n) => &n.labels[0],
+            Record::Relationship(r) => &r.rel_type,
+        };
+        let Properties::Typed(map) = record.properties() else {
+            panic!("records of the sample are typed");
+        };
+        let filled = || map.iter().filter(|(_, v)| **v != Value::Null);
+        let known = (shapes.iter())
+            .position(|s| s.0 == name && filled().map(|(k, _)| k).eq(s.1.iter().copied()));
+        let at = known.unwrap_or_else(|| {
+            let keys: Vec<&Text> = filled().map(|(k, _)| k).collect();
+            let mut blob = name.as_bytes().to_vec();
+            blob.push(0);
+            blob.extend_from_slice(&(keys.len() as u32).to_le_bytes());
+            for key in &keys {
+                blob.extend_from_slice(key.as_bytes());
+                blob.push(0);
+            }
+            shapes.push((name, keys));
+            blobs.push(blob);
+            blobs.len() - 1
+        });
+        let blob = &mut blobs[at];
+        match record {
+            Record::Node(n) => {
+                ids.insert(text(&n.key), ids.len() as u64);
+            }
+            Record::Relationship(r) => {
+                for end in [&r.from, &r.to] {
+                    let id: u64 = ids.get(text(end)).copied().unwrap_or(0);
+                    blob.extend_from_slice(&id.to_le_bytes());
+                }
+            }
+        }
+        for (_, value) in filled() {
+            push(blob, value);
+        }
+    }
+    blobs
+}
+
+fn text(key: &Key) -> &Text {
+    match key {
+        Key::Id(Value::Text(text)) => text,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn push(out: &mut Vec<u8>, value: &Value) {

@@ -12,7 +12,7 @@ use super::sorted::Sorter;
 use crate::error::Result;
 use crate::model::memory::{self, Memory, RELATIONSHIP_TYPES, TYPES};
 use crate::model::time::Instant;
-use crate::model::{Canon, Digest, Key, Kind, Record, Value};
+use crate::model::{Canon, Key, Kind, Record, Value};
 use crate::store::Counts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,16 +26,13 @@ const MOST_TYPES: usize = 1_000;
 /// Examples kept of each oddity.
 const EXAMPLES: usize = 100;
 
-/// A staged record with its place in the stage and the digest it shall have in the
-/// target.
+/// A staged record with its place in the stage.
 #[derive(Clone, Debug)]
 pub struct Staged {
     /// Position in the stage.
     pub seq: u64,
     /// The record as the target can hold it.
     pub record: Record,
-    /// Its digest.
-    pub digest: Digest,
     /// What becomes of it.
     pub decision: Decision,
 }
@@ -152,7 +149,7 @@ impl Census {
         }
     }
 
-    /// One that fits and digests, and counts and sorts nothing.
+    /// One that only fits: it digests, counts and sorts nothing.
     pub fn light(dir: &Path, fit: Fit, sieve: Sieve) -> Self {
         Self {
             ends: false,
@@ -176,21 +173,26 @@ impl Census {
         }
         let seq = self.next;
         self.next += 1;
-        let mut digest = self.canon.digest(&record);
         self.bytes[record.kind() as usize] += record.size() as u64;
+        let mut digest = None;
         if self.keeps {
+            digest = Some(self.canon.digest(&record));
             self.count(&record);
+        } else {
+            self.canon.look(&record);
         }
         let fitted = self.fit.fit(&record, &self.canon, &mut self.forecast);
         let portable = self.canon.is_portable(record.properties());
         let (original, fitted) = match fitted {
             Fitted::AsIs => (None, record),
             Fitted::Bare => {
-                digest.row = None;
+                if let Some(digest) = &mut digest {
+                    digest.row = None;
+                }
                 (None, record)
             }
             Fitted::Changed(changed) => {
-                digest = self.canon.digest(&changed);
+                digest = digest.map(|_| self.canon.digest(&changed));
                 (Some(Box::new(record)), *changed)
             }
             Fitted::LeftOut => {
@@ -200,18 +202,17 @@ impl Census {
                 });
             }
         };
-        if !self.keeps {
+        let Some(digest) = digest else {
             return Ok(Taken::Staged {
                 original: None,
                 portable,
                 staged: Staged {
                     seq,
                     record: fitted,
-                    digest,
                     decision: Decision::default(),
                 },
             });
-        }
+        };
         self.ledger.push(Entry {
             key: Canon::key_hash(fitted.kind(), fitted.key()),
             digest,
@@ -253,7 +254,6 @@ impl Census {
             staged: Staged {
                 seq,
                 record: fitted,
-                digest,
                 decision: Decision::default(),
             },
         })

@@ -1,9 +1,9 @@
-//! From the source to the stage, page by page: one task reads pages, a blocking thread
-//! digests, counts and stages them, and hands what is to be imported on at once where
+//! From the source to the stage, page by page: one task reads pages, one thread digests
+//! and counts them, another stages them and hands what is to be imported on at once where
 //! the target is built aside. Broken off, it goes on behind the last whole frame.
 
 use super::census::{Census, Staged, Taken};
-use super::checkpoint::{Checkpoint, Exported, Step};
+use super::checkpoint::{Checkpoint, Exported, Lost, Step};
 use super::control::Control;
 use super::decide::{Decision, Decisions};
 use super::event::{Event, Phase};
@@ -17,6 +17,7 @@ use crate::report::words;
 use crate::store::archive::{ArchiveReader, ArchiveWriter, Header};
 use crate::store::{Counts, Cursor, Page, Snapshot};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -75,12 +76,14 @@ impl Export {
             relationships: counts.relationships,
         });
         let mut work = Worker {
-            folder: folder.clone(),
-            checkpoint,
             census,
-            feed,
-            events: events.clone(),
-            saved: None,
+            stager: Stager {
+                folder: folder.clone(),
+                checkpoint,
+                feed,
+                events: events.clone(),
+                saved: None,
+            },
         };
         let (work, writer, from) = super::blocking(move || {
             let (writer, from) = work.open(&stage, &header)?;
@@ -164,32 +167,42 @@ async fn read(
 
 /// The blocking half.
 struct Worker {
-    folder: RunFolder,
-    checkpoint: Checkpoint,
     census: Census,
-    feed: Option<mpsc::Sender<Vec<Staged>>>,
-    events: Events,
-    saved: Option<Instant>,
+    stager: Stager,
+}
+
+/// What a page became.
+struct Digested {
+    kind: Kind,
+    records: Vec<Taken>,
+    /// Records of the kind so far, and their bytes.
+    done: u64,
+    bytes: u64,
+    /// What went by unstaged so far, if there is more of it than before.
+    lost: Option<Lost>,
+    /// Where the source goes on.
+    next: Option<Cursor>,
 }
 
 impl Worker {
     /// Opens the stage, and tells where the source is to be read on: from its start,
     /// unless the stage of a broken export holds what its checkpoint promises.
     fn open(&mut self, stage: &Path, header: &Header) -> Result<(ArchiveWriter, Option<Exported>)> {
-        if let Some(from) = self.checkpoint.export.take().filter(|_| stage.exists()) {
+        let checkpoint = &mut self.stager.checkpoint;
+        if let Some(from) = checkpoint.export.take().filter(|_| stage.exists()) {
             match ArchiveWriter::resume(stage) {
                 Ok(writer) if writer.position().records >= from.records => {
-                    self.census.lost = self.checkpoint.lost.clone();
-                    self.checkpoint.export = Some(from.clone());
+                    self.census.lost = checkpoint.lost.clone();
+                    checkpoint.export = Some(from.clone());
                     return Ok((writer, Some(from)));
                 }
-                _ => self.events.warn(
+                _ => self.stager.events.warn(
                     "stage-damaged",
                     "the stage is not as it was left; reading the source from its start",
                 ),
             }
         }
-        self.checkpoint.lost = Default::default();
+        checkpoint.lost = Default::default();
         match std::fs::remove_file(stage) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("remove", stage, e));
@@ -200,43 +213,101 @@ impl Worker {
     }
 
     fn work(
-        mut self,
-        mut writer: ArchiveWriter,
-        mut pages: mpsc::Receiver<Read>,
+        self,
+        writer: ArchiveWriter,
+        pages: mpsc::Receiver<Read>,
         from: Option<Exported>,
     ) -> Result<(Census, Checkpoint)> {
+        let Self {
+            mut census,
+            mut stager,
+        } = self;
         // What is staged already is counted again from the stage; the scan goes on
         // where the last checkpoint stood, so it meets some of those records again.
         let staged = writer.position().records;
-        let mut skip = from.map_or(0, |from| staged - from.records);
+        let skip = from.map_or(0, |from| staged - from.records);
         if staged > 0 {
             let mut reader = writer.reader()?;
-            recount(&mut reader, &mut self.census, None, |batch| {
-                send(&mut self.feed, batch);
+            recount(&mut reader, &mut census, None, |batch| {
+                send(&mut stager.feed, batch);
                 true
             })?;
         }
-        let mut done = [
-            self.census.counts.of(Kind::Node),
-            self.census.counts.relationships,
-        ];
-        while let Some(Read { kind, page }) = pages.blocking_recv() {
-            self.census.lost.unreadable(page.unreadable);
+        let (to, digested) = sync_channel(1);
+        let checkpoint = std::thread::scope(|scope| {
+            let writing = std::thread::Builder::new()
+                .name("stage".into())
+                .spawn_scoped(scope, || stager.write(writer, digested))
+                .map_err(|e| Error::new(ErrorKind::Io, "cannot start a thread").because(e))?;
+            let digested = digest(&mut census, pages, skip, to);
+            let written = writing.join();
+            digested?;
+            written.map_err(|_| Error::internal("staging stopped"))?
+        })?;
+        Ok((census, checkpoint))
+    }
+}
+
+/// Takes a census of pages, to the end of the source or until nobody stages them.
+fn digest(
+    census: &mut Census,
+    mut pages: mpsc::Receiver<Read>,
+    mut skip: u64,
+    to: SyncSender<Digested>,
+) -> Result<()> {
+    let mut done = [census.counts.of(Kind::Node), census.counts.relationships];
+    let mut lost = census.lost.total();
+    while let Some(Read { kind, page }) = pages.blocking_recv() {
+        census.lost.unreadable(page.unreadable);
+        let mut records = Vec::with_capacity(page.records.len());
+        for record in page.records {
+            let large = record.size() > MAX_RECORD;
+            if skip > 0 && !large && census.passes(&record) {
+                skip -= 1;
+                continue;
+            }
+            done[kind as usize] += 1;
+            if large {
+                if census.passes(&record) {
+                    census.lost.too_large(&record);
+                }
+                continue;
+            }
+            records.push(census.take(record)?);
+        }
+        let more = census.lost.total() > lost;
+        lost = census.lost.total();
+        let digested = Digested {
+            kind,
+            records,
+            done: done[kind as usize],
+            bytes: census.bytes[kind as usize],
+            lost: more.then(|| census.lost.clone()),
+            next: page.next,
+        };
+        if to.send(digested).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the stage.
+struct Stager {
+    folder: RunFolder,
+    checkpoint: Checkpoint,
+    feed: Option<mpsc::Sender<Vec<Staged>>>,
+    events: Events,
+    saved: Option<Instant>,
+}
+
+impl Stager {
+    /// Stages what comes, to the end of the source.
+    fn write(mut self, mut writer: ArchiveWriter, pages: Receiver<Digested>) -> Result<Checkpoint> {
+        for page in pages {
             let mut batch = Vec::with_capacity(page.records.len());
-            for record in page.records {
-                let large = record.size() > MAX_RECORD;
-                if skip > 0 && !large && self.census.passes(&record) {
-                    skip -= 1;
-                    continue;
-                }
-                done[kind as usize] += 1;
-                if large {
-                    if self.census.passes(&record) {
-                        self.census.lost.too_large(&record);
-                    }
-                    continue;
-                }
-                match self.census.take(record)? {
+            for taken in page.records {
+                match taken {
                     Taken::Filtered => {}
                     Taken::LeftOut { record, portable } => {
                         writer.push_known(&record, portable)?;
@@ -252,22 +323,23 @@ impl Worker {
                     }
                 }
             }
-            let bytes = self.census.bytes[kind as usize];
-            self.events
-                .progress(Phase::Export, kind, done[kind as usize], bytes);
+            if let Some(lost) = page.lost {
+                self.checkpoint.lost = lost;
+            }
+            let (kind, done, bytes) = (page.kind, page.done, page.bytes);
+            self.events.progress(Phase::Export, kind, done, bytes);
             send(&mut self.feed, batch);
             step("export-page");
             match (page.next, kind) {
                 (Some(after), kind) => self.checkpoint(&mut writer, kind, Some(after))?,
                 (None, Kind::Node) => {
-                    self.events.reached(Phase::Export, kind, done[0], bytes);
+                    self.events.reached(Phase::Export, kind, done, bytes);
                     self.checkpoint(&mut writer, Kind::Relationship, None)?;
                 }
                 (None, Kind::Relationship) => {
-                    self.events.reached(Phase::Export, kind, done[1], bytes);
+                    self.events.reached(Phase::Export, kind, done, bytes);
                     writer.finish(serde_json::Map::new())?;
-                    self.checkpoint.lost = self.census.lost.clone();
-                    return Ok((self.census, self.checkpoint));
+                    return Ok(self.checkpoint);
                 }
             }
         }
@@ -290,7 +362,6 @@ impl Worker {
             after,
             records: writer.position().records,
         });
-        self.checkpoint.lost = self.census.lost.clone();
         self.checkpoint.save(&self.folder)?;
         self.saved = Some(Instant::now());
         step("export-checkpoint");
@@ -308,8 +379,8 @@ fn send(feed: &mut Option<mpsc::Sender<Vec<Staged>>>, batch: Vec<Staged>) {
     }
 }
 
-/// Records handed on at a time.
-const HANDED: usize = 1_000;
+/// Records handed on at a time, and their bytes.
+const HANDED: (usize, usize) = (1_000, 1 << 20);
 
 /// Opens a stage that is whole, or says that it is not: a damaged one would lack records.
 pub fn open_stage(path: &Path) -> Result<ArchiveReader> {
@@ -336,7 +407,7 @@ pub fn recount(
     mut then: impl FnMut(Vec<Staged>) -> bool,
 ) -> Result<()> {
     let mut decided = decisions.map(Decisions::read);
-    let mut batch = Vec::with_capacity(HANDED);
+    let (mut batch, mut bytes) = (Vec::new(), 0);
     for frame in 0..stage.frame_count() {
         if stage.frame(frame).is_none_or(|f| f.kind.is_none()) {
             continue;
@@ -347,11 +418,13 @@ pub fn recount(
                 Some(decided) => decided.of(census.next)?,
                 None => Decision::default(),
             };
+            bytes += record.footprint();
             batch.extend(census.take_as(record, decision)?);
-            if batch.len() == HANDED
-                && !then(std::mem::replace(&mut batch, Vec::with_capacity(HANDED)))
-            {
-                return Ok(());
+            if batch.len() >= HANDED.0 || bytes >= HANDED.1 {
+                bytes = 0;
+                if !then(std::mem::take(&mut batch)) {
+                    return Ok(());
+                }
             }
         }
     }

@@ -26,8 +26,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Bytes of records in a batch, at most; a larger record travels alone.
+/// Bytes of records in a batch, at most; a larger record travels alone. Where each batch
+/// is made durable, what that costs is shared by more of them.
 const BATCH_BYTES: usize = 2 << 20;
+const JOURNALLED_BYTES: usize = 4 << 20;
 
 /// Times that a batch is written anew: after an answer that did not come, or a conflict.
 const ATTEMPTS: u32 = 8;
@@ -115,7 +117,10 @@ impl Import {
 
     /// Most records and bytes of a batch.
     pub fn most(&self) -> (usize, usize) {
-        (self.rows, BATCH_BYTES)
+        match self.mode() {
+            WriteMode::Journal => (self.rows, JOURNALLED_BYTES),
+            WriteMode::Aside | WriteMode::Transaction => (self.rows, BATCH_BYTES),
+        }
     }
 
     /// Tells so many more records of a kind.
@@ -148,6 +153,7 @@ impl Import {
     pub async fn run(&mut self, mut feed: mpsc::Receiver<Vec<Staged>>) -> Result<()> {
         let mut pending: Vec<Staged> = Vec::new();
         let mut bytes = 0;
+        let (_, most_bytes) = self.most();
         while let Some(staged) = feed.recv().await {
             match self.let_through {
                 true => self.control.unpaused().await?,
@@ -166,11 +172,11 @@ impl Import {
                     action => {
                         let size = match action {
                             Action::Replace => size.max(1 << one.decision.replaces.min(40)),
-                            _ => size,
+                            _ => one.record.footprint(),
                         };
                         let first = pending.first().map(|p| p.record.kind());
                         if !pending.is_empty()
-                            && (bytes + size > BATCH_BYTES
+                            && (bytes + size > most_bytes
                                 || pending.len() >= self.rows
                                 || first != Some(kind))
                         {
@@ -246,7 +252,7 @@ impl Import {
                 _ => None,
             };
             let digest = before.as_ref().map(|b| self.canon.digest(b));
-            if digest.is_some_and(|d| d.matches(&one.digest)) {
+            if digest.is_some_and(|d| d.matches(&self.canon.digest(&one.record))) {
                 *self.written.same.of(kind) += 1;
                 continue;
             }

@@ -176,7 +176,7 @@ impl Run {
             for (staged, found) in staged.into_iter().zip(found) {
                 let digest = found.as_ref().map(|record| canon.digest(record));
                 match digest {
-                    Some(d) if d.matches(&staged.digest) => *out.same.of(kind) += 1,
+                    Some(d) if d.matches(&canon.digest(&staged.record)) => *out.same.of(kind) += 1,
                     is => wrong.add(staged, found, is),
                 }
             }

@@ -52,8 +52,8 @@ impl Digest {
 
 /// Makes canonical bytes and digests, keeping its buffers from record to record.
 ///
-/// After [`Canon::digest`], [`Canon::text`] and its like answer questions about the
-/// record's own properties without parsing it again.
+/// After [`Canon::digest`] or [`Canon::look`], [`Canon::text`] and its like answer
+/// questions about the record's own properties without parsing it again.
 #[derive(Default)]
 pub struct Canon {
     buffer: Vec<u8>,
@@ -104,6 +104,13 @@ impl Canon {
             Record::Node(node) => self.node(node),
             Record::Relationship(relationship) => self.relationship(relationship),
         }
+    }
+
+    /// Reads a record without digesting it: what [`Canon::text`] and its like answer is the
+    /// same.
+    pub fn look(&mut self, record: &Record) {
+        self.read(record.properties());
+        self.sort_top();
     }
 
     /// The canonical bytes of the record digested last.

@@ -86,7 +86,7 @@ impl Properties {
         }
     }
 
-    /// Bytes they take, roughly; what batches and limits count.
+    /// Bytes they would take as text, roughly; what limits count.
     pub fn size(&self) -> usize {
         fn of(value: &Value) -> usize {
             match value {
@@ -106,7 +106,36 @@ impl Properties {
             Self::Typed(m) => of_map(m),
         }
     }
+
+    /// Bytes they take in memory beside themselves, roughly.
+    fn held(&self) -> usize {
+        fn of(value: &Value) -> usize {
+            match value {
+                Value::Text(t) => t.held(),
+                Value::Bytes(b) => b.len() + ALLOCATED,
+                Value::BigInt(d) => d.len() + ALLOCATED,
+                Value::List(l) => {
+                    l.iter().map(|v| of(v) + size_of::<Value>()).sum::<usize>() + ALLOCATED
+                }
+                Value::Map(m) => of_map(m),
+                _ => 0,
+            }
+        }
+        fn of_map(map: &Map) -> usize {
+            let pairs = map
+                .iter()
+                .map(|(k, v)| k.held() + of(v) + size_of::<(Text, Value)>());
+            pairs.sum::<usize>() + ALLOCATED
+        }
+        match self {
+            Self::Stored(v) => of(v),
+            Self::Typed(m) => of_map(m),
+        }
+    }
 }
+
+/// Bytes that an allocation takes beside its content.
+pub(super) const ALLOCATED: usize = 16;
 
 /// What a table row keeps beside the properties. `None`: the store has no such
 /// column; `Some(Null)`: it has, and it is NULL.
@@ -238,8 +267,15 @@ impl Record {
         }
     }
 
-    /// Bytes it takes, roughly; what batches and limits count.
+    /// Bytes it would take as text, roughly; what limits count.
     pub fn size(&self) -> usize {
         self.properties().size() + 200
+    }
+
+    /// Bytes it takes in memory, roughly, and no fewer than [`Record::size`]: what pages
+    /// and batches count. Values of their own types take more than their text.
+    pub fn footprint(&self) -> usize {
+        let held = size_of::<Self>() + 200 + self.properties().held();
+        held.max(self.size())
     }
 }

@@ -67,6 +67,14 @@ impl Text {
         self.as_bytes().len()
     }
 
+    /// Bytes it takes in memory beside itself, roughly.
+    pub(super) fn held(&self) -> usize {
+        match &self.0 {
+            Bytes::Short { .. } => 0,
+            Bytes::Long(bytes) => bytes.len() + super::record::ALLOCATED,
+        }
+    }
+
     /// Whether it is the empty text.
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()

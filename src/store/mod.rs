@@ -133,7 +133,7 @@ pub struct Cursor(pub Vec<u8>);
 pub struct Limit {
     /// Records.
     pub rows: usize,
-    /// Bytes, by [`Record::size`].
+    /// Bytes, by [`Record::size`] or, of what has types of its own, [`Record::footprint`].
     pub bytes: usize,
 }
 

@@ -108,7 +108,7 @@ fn page(reader: &mut ArchiveReader, kind: Kind, next: Option<Next>, limit: Limit
             }
             match reader.loaded_record(next.record as usize) {
                 Ok(record) => {
-                    let size = record.size();
+                    let size = record.footprint();
                     if !page.records.is_empty() && bytes + size > limit.bytes {
                         page.next = Some(next.cursor(kind));
                         return Ok(page);

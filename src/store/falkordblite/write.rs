@@ -229,6 +229,14 @@ impl Writer for LiteWriter {
         self.inner()?.apply(batch).await
     }
 
+    async fn applied(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        match self.ending {
+            Some(Ending::New(_)) => self.inner()?.applied().await,
+            // Whoever may write to it meanwhile is found out once all is done.
+            _ => Ok(None),
+        }
+    }
+
     async fn complete(&mut self) -> Result<()> {
         self.inner()?.complete().await
     }

@@ -9,6 +9,7 @@ use super::session::{Row, Session};
 use crate::error::Result;
 use crate::model::{Kind, Value};
 use crate::store::protocol::cypher;
+use std::collections::BTreeMap;
 use std::io;
 
 /// Columns beside a record at most: each costs the server about a microsecond.
@@ -17,14 +18,16 @@ const MOST_COLUMNS: usize = 12;
 /// Doubles asked for in one query.
 const AT_ONCE: usize = 1_000;
 
-/// Properties whose doubles lie between 0 and 1 in every store of memorygraph.
-const USUAL: [&str; 5] = [
-    "importance",
-    "confidence",
-    "effectiveness",
-    "strength",
-    "success_rate",
+/// Properties whose doubles lie between 0 and 1 in every store of memorygraph: of
+/// memories, and of relationships.
+const USUAL: [&[&str]; 2] = [
+    &["importance", "confidence", "effectiveness"],
+    &["strength", "confidence", "success_rate"],
 ];
+
+/// One record in so many must have a double that no column tells before there is one more
+/// for all of them.
+const RARE: usize = 256;
 
 /// The scale of the column that holds values from 2^-10 to 2.
 const USUAL_SCALE: i32 = 62;
@@ -37,7 +40,7 @@ pub(super) struct Columns {
     guarded: bool,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Column {
     key: u32,
     scale: i32,
@@ -80,8 +83,9 @@ impl Floats for RawEdge {
 
 impl Columns {
     /// Those that are usual.
-    pub(super) fn usual(names: &Names) -> Self {
-        let list = USUAL.iter().filter_map(|name| names.key(name));
+    pub(super) fn usual(kind: Kind, names: &Names) -> Self {
+        let list = USUAL[kind as usize].iter();
+        let list = list.filter_map(|name| names.key(name));
         Self {
             list: list
                 .map(|key| Column {
@@ -245,10 +249,16 @@ pub(super) fn told<T: Floats>(
         }
     }
     // Only now, so that what was read stays in step with the columns it was read with.
+    let mut missed: BTreeMap<Column, usize> = BTreeMap::new();
     for one in asked.iter().filter(|one| one.at.path.is_empty()) {
         let key = records[one.record].0.properties()[one.at.property].0;
         let scale = scale_of(one.printed);
-        columns.learn(Column { key, scale }, names);
+        *missed.entry(Column { key, scale }).or_default() += 1;
+    }
+    for (column, times) in missed {
+        if times * RARE >= records.len() {
+            columns.learn(column, names);
+        }
     }
     asked
 }

@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 
 /// Bytes of one reply that ranges aim at.
-const AIM: u64 = 1 << 20;
+const AIM: u64 = 768 << 10;
 
 /// Ids in a range: at first, and at most.
 const FIRST_STEP: u64 = 64;
@@ -91,8 +91,8 @@ impl Scanner {
     pub(super) fn new(session: &mut Session) -> Result<Self> {
         let names = Names::read(session)?;
         let mut scanner = Self {
-            nodes: Lane::new(Columns::usual(&names)),
-            edges: Lane::new(Columns::usual(&names)),
+            nodes: Lane::new(Columns::usual(Kind::Node, &names)),
+            edges: Lane::new(Columns::usual(Kind::Relationship, &names)),
             names,
             asked_nodes: Line::default(),
             asked_edges: Line::default(),
@@ -137,7 +137,7 @@ impl Scanner {
         loop {
             let lane = self.lane(kind);
             while let Some((place, record)) = lane.ready.pop_front() {
-                bytes += record.size();
+                bytes += record.footprint();
                 let full = page.records.len() >= limit.rows || bytes > limit.bytes;
                 if full && !page.records.is_empty() {
                     lane.ready.push_front((place, record));

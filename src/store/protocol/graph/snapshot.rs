@@ -5,13 +5,12 @@ use super::scan::Scanner;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Kind;
-use crate::store::protocol::file::blocking;
+use crate::store::protocol::thread::Own;
 use crate::store::{Counts, Cursor, Limit, Page, Snapshot};
 use async_trait::async_trait;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// A picture.
-pub(super) struct Picture(Arc<Mutex<Taken>>);
+pub(super) struct Picture(Own<Taken>);
 
 struct Taken {
     session: Session,
@@ -49,15 +48,7 @@ impl Picture {
             of,
             open: true,
         };
-        Ok(Self(Arc::new(Mutex::new(taken))))
-    }
-
-    async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Taken) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let taken = self.0.clone();
-        blocking(move || work(&mut taken.lock().unwrap_or_else(PoisonError::into_inner))).await
+        Ok(Self(Own::new("graph", taken)?))
     }
 }
 
@@ -77,39 +68,42 @@ pub(super) fn count(session: &mut Session) -> Result<Counts> {
 #[async_trait]
 impl Snapshot for Picture {
     async fn counts(&mut self) -> Result<Counts> {
-        self.with(|taken| {
-            taken.scanner.calm(&mut taken.session)?;
-            count(&mut taken.session)
-        })
-        .await
+        self.0
+            .with(|taken| {
+                taken.scanner.calm(&mut taken.session)?;
+                count(&mut taken.session)
+            })
+            .await
     }
 
     async fn scan(&mut self, kind: Kind, after: Option<&Cursor>, limit: Limit) -> Result<Page> {
         let after = after.cloned();
-        self.with(move |taken| {
-            let Taken {
-                session, scanner, ..
-            } = taken;
-            scanner.page(session, kind, after.as_ref(), limit)
-        })
-        .await
+        self.0
+            .with(move |taken| {
+                let Taken {
+                    session, scanner, ..
+                } = taken;
+                scanner.page(session, kind, after.as_ref(), limit)
+            })
+            .await
     }
 
     async fn finish(&mut self) -> Result<()> {
-        self.with(|taken| {
-            if !std::mem::take(&mut taken.open) || taken.of == Of::Picture {
-                return Ok(());
-            }
-            taken.scanner.calm(&mut taken.session)?;
-            // Bulk writes pass unwatched, but not uncounted.
-            let same = count(&mut taken.session)? == taken.counts;
-            let unchanged = taken.of == Of::Run || taken.session.unchanged()?;
-            match unchanged && same {
-                true => Ok(()),
-                false => Err(drifted()),
-            }
-        })
-        .await
+        self.0
+            .with(|taken| {
+                if !std::mem::take(&mut taken.open) || taken.of == Of::Picture {
+                    return Ok(());
+                }
+                taken.scanner.calm(&mut taken.session)?;
+                // Bulk writes pass unwatched, but not uncounted.
+                let same = count(&mut taken.session)? == taken.counts;
+                let unchanged = taken.of == Of::Run || taken.session.unchanged()?;
+                match unchanged && same {
+                    true => Ok(()),
+                    false => Err(drifted()),
+                }
+            })
+            .await
     }
 }
 

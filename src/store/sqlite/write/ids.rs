@@ -5,12 +5,11 @@
 use super::session::slot;
 use crate::model::{Canon, Kind};
 use crate::store::Batch;
+use crate::store::protocol::hashes::Hashes;
 use crate::store::sqlite::schema;
 use rusqlite::{Connection, Result};
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 
-/// Most ids that are told apart by hashes: what 18 MiB hold. Beyond that, an index.
+/// Most ids that are told apart by hashes: what 14 MiB hold. Beyond that, an index.
 pub(super) const MOST: usize = 1_835_008;
 
 /// The ids of the rows that were added to a new file.
@@ -20,7 +19,7 @@ pub(super) struct Ids {
     /// The kind that is added now.
     now: Option<Kind>,
     /// The ids of it that came.
-    came: HashSet<u64, BuildHasherDefault<Same>>,
+    came: Hashes,
     /// Kinds of which it is not known any more which ids came.
     forgotten: [bool; 2],
 }
@@ -32,7 +31,7 @@ impl Ids {
             most,
             indexed: [false; 2],
             now: None,
-            came: HashSet::default(),
+            came: Hashes::default(),
             forgotten: [false; 2],
         }
     }
@@ -62,13 +61,12 @@ impl Ids {
                 if let Some(before) = self.now.replace(change.kind) {
                     self.forgotten[slot(before)] = true;
                 }
-                self.came.clear();
-                self.came.reserve(self.most);
+                self.came = Hashes::default();
             }
             let hash = Canon::key_hash(change.kind, &change.key);
             let first = hash
                 .first_chunk()
-                .map_or(0, |first| u64::from_le_bytes(*first));
+                .map_or(0, |first| u64::from_be_bytes(*first));
             doubtful[at] =
                 self.forgotten[at] || self.came.len() == self.most || !self.came.insert(first);
         }
@@ -80,27 +78,7 @@ impl Ids {
         if let Some(before) = self.now.take() {
             self.forgotten[slot(before)] = true;
         }
-        self.came = HashSet::default();
-    }
-}
-
-/// What is hashed is a hash already.
-#[derive(Default)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
+        self.came = Hashes::default();
     }
 }
 

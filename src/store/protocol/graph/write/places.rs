@@ -6,6 +6,7 @@
 use super::spilled::Spilled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, KeyHash, Kind};
+use crate::store::protocol::hashes::find;
 use std::collections::{HashMap, HashSet};
 
 /// Entries that wait to be sorted in.
@@ -145,25 +146,6 @@ impl Places {
         // What was replaced or removed has left a gap behind the untouched front.
         self.hashes.drain(old..to);
         self.places.drain(old..to);
-    }
-}
-
-/// Where a hash stands among sorted ones. They are spread evenly, so it is sought where it
-/// should be: in a large list most of a binary search would be spent on missing the cache.
-fn find(hashes: &[u64], hash: u64) -> Option<usize> {
-    let length = hashes.len();
-    let guess = ((u128::from(hash) * length as u128) >> 64) as usize;
-    // Twice as far as the spread of that many random numbers goes, nearly always.
-    let reach = 2 * length.isqrt() + 8;
-    let (low, high) = (guess.saturating_sub(reach), (guess + reach).min(length));
-    let below = low == 0 || hashes[low - 1] < hash;
-    let above = high == length || hashes[high] > hash;
-    match below && above {
-        true => hashes[low..high]
-            .binary_search(&hash)
-            .ok()
-            .map(|at| low + at),
-        false => hashes.binary_search(&hash).ok(),
     }
 }
 

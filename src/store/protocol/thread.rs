@@ -1,0 +1,73 @@
+//! A thread of its own for what is used again and again: whatever it allocates comes from
+//! one place. On threads in turn, each would keep as much for the next time.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+/// Something that lives on a thread of its own.
+pub(crate) struct Own<T> {
+    /// None once it is dropped.
+    jobs: Option<Sender<Job<T>>>,
+    thread: Option<JoinHandle<()>>,
+    /// Jobs that were sent and are not done.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl<T: Send + 'static> Own<T> {
+    /// Moves it to a new thread of that name.
+    pub(crate) fn new(name: &str, mut state: T) -> Result<Self> {
+        let (jobs, received) = channel::<Job<T>>();
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                for job in received {
+                    job(&mut state);
+                }
+            })
+            .map_err(|cause| Error::new(ErrorKind::Io, "cannot start a thread").because(cause))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            waiting: Arc::default(),
+        })
+    }
+
+    /// Does something with it there.
+    pub(crate) async fn with<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        let (tell, told) = oneshot::channel();
+        let waiting = self.waiting.clone();
+        let job: Job<T> = Box::new(move |state| {
+            let done = work(state);
+            waiting.fetch_sub(1, Ordering::Release);
+            // Whoever asked may have gone.
+            let _ = tell.send(done);
+        });
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let ended = || Error::internal("a thread ended early");
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).map_err(|_| ended())?;
+        told.await.map_err(|_| ended())?
+    }
+}
+
+impl<T> Drop for Own<T> {
+    /// What it leaves to be done at its end is done when this returns, unless somebody gave
+    /// up a job that is still going on: then it is done behind that.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if self.waiting.load(Ordering::Acquire) == 0
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
+    }
+}
