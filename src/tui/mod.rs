@@ -10,6 +10,7 @@ pub mod dialog;
 pub mod field;
 pub mod keymap;
 pub mod msg;
+mod pace;
 pub mod pen;
 pub mod plain;
 pub mod prefs;
@@ -26,11 +27,12 @@ use crate::report::inert;
 use app::{App, Setup};
 use crossterm::event::Event;
 use msg::{Effect, Msg, Running, Usage};
+use pace::Pace;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use worker::{FRAME, Worker};
+use worker::Worker;
 
 /// What a person asked for on the command line.
 #[derive(Clone, Debug, Default)]
@@ -125,26 +127,26 @@ async fn show(work: Handle, paths: Paths, home: Home, wanted: Wanted) -> Result<
     let mut usage = Meter::default();
     let mut tick = tokio::time::interval(Duration::from_millis(160));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut drawn: Option<Instant> = None;
-    let mut dirty = true;
+    let mut pace = Pace::new(Instant::now());
+    let (mut dirty, mut asked) = (true, false);
     let mut terminal_lost = false;
     #[cfg(debug_assertions)]
     stall(&work);
     carry_out(begin, &worker, &mut screen, &mut app).await?;
     while !app.gone {
-        if dirty && drawn.is_none_or(|at| at.elapsed() >= FRAME) {
+        if dirty && pace.wait(Instant::now(), asked).is_zero() {
             if screen.draw(&app).is_err() {
                 // Whoever closes the terminal gets no further chance to answer.
                 terminal_lost = true;
             }
-            drawn = Some(Instant::now());
-            dirty = false;
+            pace.drew(Instant::now());
+            (dirty, asked) = (false, false);
             #[cfg(debug_assertions)]
             if std::env::var_os("MEMFERRY_WIZARD_PANIC").is_some() {
                 panic!("a test asked for it");
             }
         }
-        let frame = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
+        let frame = pace.wait(Instant::now(), asked);
         let message = tokio::select! {
             biased;
             () = std::future::ready(()), if terminal_lost => Msg::Terminate,
@@ -178,6 +180,7 @@ async fn show(work: Handle, paths: Paths, home: Home, wanted: Wanted) -> Result<
         };
         app.now = now();
         let ending = matches!(message, Msg::Terminate);
+        asked |= matches!(message, Msg::Terminal(_));
         let effects = app.update(message);
         carry_out(effects, &worker, &mut screen, &mut app).await?;
         dirty = true;

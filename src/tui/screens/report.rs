@@ -469,24 +469,34 @@ fn checks(pen: &mut Pen, area: Rect, state: &State) {
     });
 }
 
+/// Columns in which no headline is wrapped.
+const WIDEST: usize = 4_096;
+
 /// The report as the command line prints it, without its first lines.
 fn summary_page(app: &App, pen: &mut Pen, area: Rect, state: &State) {
-    let look = report::text::Look {
-        marks: app.setup.look.marks,
-        colour: false,
-        columns: usize::from(area.width.saturating_sub(1)).max(40),
-        verbose: false,
-        next: true,
+    let text = |columns| {
+        let look = report::text::Look {
+            marks: app.setup.look.marks,
+            colour: false,
+            columns,
+            verbose: false,
+            next: true,
+        };
+        match &state.subject {
+            Subject::Run(report) => report::text::render(report, &look),
+            Subject::Comparison(a, b, v) => report::text::verification(v, a, b, &look),
+        }
     };
-    let text = match &state.subject {
-        Subject::Run(report) => report::text::render(report, &look),
-        Subject::Comparison(a, b, v) => report::text::verification(v, a, b, &look),
+    let words = |line: &str| line.split_whitespace().count();
+    // The headline stands above already; in a narrow window it takes several lines.
+    let mut headline = text(WIDEST).lines().next().map_or(0, words);
+    let text = text(usize::from(area.width.saturating_sub(1)).max(40));
+    let above = |line: &&str| {
+        let within = headline > 0 || line.trim().is_empty();
+        headline = headline.saturating_sub(words(line));
+        within
     };
-    let lines: Vec<&str> = text
-        .lines()
-        .skip(1)
-        .skip_while(|l| l.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().skip_while(above).collect();
     scrolled(pen, area, state, lines.len(), |pen, i, y| {
         let line = lines[i];
         let heading = !line.starts_with(' ') && !line.is_empty() && line.len() < 30;
