@@ -28,7 +28,7 @@ use memferry::store::{
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Records that the raw ways are measured with, at most.
 const RAW: usize = 100_000;
@@ -109,9 +109,11 @@ impl Bench {
         line("raw GRAPH.BULK, made and sent", raw.0, None, None);
         line("raw GRAPH.BULK, sent alone", raw.1, None, None);
         let raw = raw.0;
+        rest(&self.server);
         let built = self.runtime.block_on(write(&self.server, "built", sample));
         line("  writer, new graph", built, Some(raw), None);
         self.server.client().say(&["GRAPH.DELETE", "built"]);
+        rest(&self.server);
         let took = self.runtime.block_on(self.import_phase("staged"));
         let rate = self.total / took;
         goal(
@@ -134,6 +136,7 @@ impl Bench {
             client.query(name, "CREATE (:Memory {id: 'first'})")
         };
         make("grown");
+        rest(&self.server);
         let some = of(sample, Kind::Node);
         let grown = self.runtime.block_on(write(&self.server, "grown", &some));
         goal(
@@ -145,6 +148,7 @@ impl Bench {
         );
         self.server.client().say(&["GRAPH.DELETE", "grown"]);
         make("added");
+        rest(&self.server);
         let took = self.runtime.block_on(self.import_phase("added"));
         let rate = self.total / took;
         goal(
@@ -156,6 +160,7 @@ impl Bench {
         );
         self.server.client().say(&["GRAPH.DELETE", "added"]);
         make("added");
+        rest(&self.server);
         let to = graph_at(&self.server, "added");
         let (took, peak) = migrate(&self.dir, &sqlite_at(&self.source), &to);
         line(
@@ -171,6 +176,7 @@ impl Bench {
     /// The whole of it; its seconds.
     fn whole(&self) -> f64 {
         let to = graph_at(&self.server, "bench");
+        rest(&self.server);
         let (took, peak) = migrate(&self.dir, &sqlite_at(&self.source), &to);
         goal(
             "SQLite to FalkorDB, verified",
@@ -202,6 +208,7 @@ impl Bench {
             (Kind::Node, true, 150_000.0),
             (Kind::Relationship, true, 0.0),
         ] {
+            rest(&self.server);
             let begun = Instant::now();
             let n = self.runtime.block_on(scan(&graph, kind, digest));
             let what = if digest {
@@ -221,11 +228,13 @@ impl Bench {
     }
 
     fn back(&self) {
+        rest(&self.server);
         let raw = self.total / raw::sqlite(&self.source, &self.dir.join("raw.db"));
         line("raw SQLite write, indexes, fsync", raw, None, None);
         let back = self.dir.join("back.db");
         let _ = std::fs::remove_file(&back);
         let from = graph_at(&self.server, "bench");
+        rest(&self.server);
         let (took, peak) = migrate(&self.dir, &from, &sqlite_at(&back));
         goal(
             "  FalkorDB to SQLite, verified",
@@ -268,6 +277,30 @@ impl Bench {
             .iter()
             .find(|(phase, _)| *phase == Phase::Import);
         of_import.expect("an import").1 as f64 / 1_000.0
+    }
+}
+
+/// Waits until the server and the disk have done what they do behind their answers, such
+/// as giving back the memory of a removed graph: it is no part of what comes next.
+fn rest(server: &Server) {
+    let mut client = server.client();
+    let mut used = || -> f64 {
+        let info = client.say(&["INFO", "cpu"]);
+        let of = |name: &str| {
+            let found = info.lines().find_map(|l| l.trim().strip_prefix(name));
+            found.and_then(|v| v.parse::<f64>().ok()).unwrap_or(0.0)
+        };
+        of("used_cpu_user:") + of("used_cpu_sys:")
+    };
+    let _ = std::process::Command::new("sync").status();
+    let mut before = used();
+    for _ in 0..300 {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = used();
+        if now - before < 0.01 {
+            return;
+        }
+        before = now;
     }
 }
 

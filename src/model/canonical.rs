@@ -159,10 +159,12 @@ impl Canon {
 
     /// The hash of a key.
     pub fn key_hash(kind: Kind, key: &Key) -> KeyHash {
-        let mut bytes = vec![match kind {
+        // Room for most ids, so that it need not grow.
+        let mut bytes = Vec::with_capacity(64);
+        bytes.push(match kind {
             Kind::Node => b'n',
             Kind::Relationship => b'r',
-        }];
+        });
         write_key(&mut bytes, key);
         short(blake3::hash(&bytes))
     }
@@ -201,11 +203,9 @@ impl Canon {
 
     /// The canonical bytes of one of its top-level properties.
     pub fn property(&self, key: &str) -> Option<&[u8]> {
-        (0..self.members.len())
-            .rev()
-            .map(|m| self.member(m))
-            .find(|(k, _)| *k == key.as_bytes())
-            .map(|(_, v)| v)
+        let by = |m: &Member| m.key(&self.buffer).cmp(key.as_bytes());
+        let at = self.members.binary_search_by(by).ok()?;
+        Some(self.member(at).1)
     }
 
     /// The bytes of one of its top-level properties that is text.
@@ -277,16 +277,17 @@ impl Canon {
         self.row.clear();
         let mut has_id = false;
         let mut columns = columns.iter().peekable();
+        let mut column = std::mem::take(&mut self.spare);
         self.out.push(b'M');
         for m in 0..self.members.len() {
             let member = self.members[m];
             let name = member.key(&self.buffer);
             let mut content = member.value(&self.buffer);
-            while let Some((column, v)) = columns.next_if(|(c, _)| c.as_bytes() < name) {
-                write_column(&mut self.out, column, v);
+            while let Some((earlier, v)) = columns.next_if(|(c, _)| c.as_bytes() < name) {
+                write_column(&mut self.out, earlier, v);
             }
-            let mut column = Vec::new();
             if let Some((_, v)) = columns.next_if(|(c, _)| c.as_bytes() == name) {
+                column.clear();
                 write_value(&mut column, v);
                 if column != content && !(self.is_map && content == b"N" && column == b"N") {
                     write_bytes(&mut self.row, b'C', name);
@@ -306,9 +307,10 @@ impl Canon {
             write_bytes(&mut self.out, b'K', name);
             self.out.extend_from_slice(content);
         }
-        for (column, v) in columns {
-            write_column(&mut self.out, column, v);
+        for (later, v) in columns {
+            write_column(&mut self.out, later, v);
         }
+        self.spare = column;
         self.out.push(b'E');
         if let Properties::Stored(cell) = properties
             && (!self.is_map || self.repeated)

@@ -69,7 +69,7 @@ impl Hashes {
 
 /// What is hashed is a hash already.
 #[derive(Default)]
-struct Same(u64);
+pub(crate) struct Same(u64);
 
 impl Hasher for Same {
     fn finish(&self) -> u64 {

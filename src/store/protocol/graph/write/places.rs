@@ -6,8 +6,9 @@
 use super::spilled::Spilled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, KeyHash, Kind};
-use crate::store::protocol::hashes::find;
+use crate::store::protocol::hashes::{Same, find};
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 
 /// Entries that wait to be sorted in.
 const MOST_NEW: usize = 32_768;
@@ -23,7 +24,7 @@ pub(super) struct Places {
     hashes: Vec<u64>,
     places: Vec<u32>,
     /// What changed since the last merge.
-    new: HashMap<u64, u32>,
+    new: HashMap<u64, u32, BuildHasherDefault<Same>>,
     /// What memory has no room for.
     spilled: Option<Spilled>,
     most: usize,
@@ -44,7 +45,7 @@ impl Default for Places {
         Self {
             hashes: Vec::new(),
             places: Vec::new(),
-            new: HashMap::new(),
+            new: HashMap::default(),
             spilled: None,
             most: MOST,
             repeated: HashSet::new(),
