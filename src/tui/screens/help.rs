@@ -40,7 +40,7 @@ impl State {
                 .collect();
             Line::Key(keys.join("  "), action.help())
         };
-        let mut lines = Vec::new();
+        let mut lines = vec![Line::Heading("On the screen you came from")];
         let general = |a: &&Action| !matches!(a.section(), Section::Everywhere | Section::Moving);
         let mut seen = Vec::new();
         for action in self.here.iter().filter(general) {
@@ -49,14 +49,8 @@ impl State {
                 lines.push(key(action));
             }
         }
-        if !lines.is_empty() {
-            lines.insert(0, Line::Heading("On the screen you came from"));
-            lines.push(Line::Gap);
-        }
         for section in Section::ALL {
-            if !matches!(lines.last(), None | Some(Line::Gap)) {
-                lines.push(Line::Gap);
-            }
+            lines.push(Line::Gap);
             lines.push(Line::Heading(section.title()));
             let all = Action::ALL.iter().filter(|a| a.section() == section);
             lines.extend(all.map(key));
