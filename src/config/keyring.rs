@@ -1,8 +1,8 @@
 //! The keyring of the system, where secrets of saved stores may lie: the desktop's
-//! (the Secret Service of GNOME Keyring, KWallet, KeePassXC), else the kernel's, which
-//! forgets them when the machine restarts. Where there is none, nothing is kept, and a
-//! person is asked each time. A keyring can wait for somebody to unlock it, so it is
-//! only used where that holds nothing up, and no longer than [`PATIENCE`].
+//! (the Secret Service of GNOME Keyring, KWallet, KeePassXC; the keychain of macOS), else
+//! the kernel's, which forgets them when the machine restarts. Where there is none, nothing
+//! is kept, and a person is asked each time. A keyring can wait for somebody to unlock it,
+//! so it is only used where that holds nothing up, and no longer than [`PATIENCE`].
 
 use super::Secret;
 use keyring_core::api::CredentialStoreApi;
@@ -45,6 +45,7 @@ impl Kept {
     /// Where, in words.
     pub fn words(self) -> &'static str {
         match self {
+            Kept::Desktop if cfg!(target_os = "macos") => "in the keychain",
             Kept::Desktop => "in the desktop's keyring",
             Kept::Kernel => "in the kernel's keyring until this machine restarts",
         }
@@ -121,7 +122,15 @@ fn open(kind: Kept) -> keyring_core::Result<Opened> {
     })
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
+fn open(kind: Kept) -> keyring_core::Result<Opened> {
+    match kind {
+        Kept::Desktop => Ok(apple_native_keyring_store::keychain::Store::new()?),
+        Kept::Kernel => Err(keyring_core::Error::NoDefaultStore),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn open(_: Kept) -> keyring_core::Result<Opened> {
     Err(keyring_core::Error::NoDefaultStore)
 }
