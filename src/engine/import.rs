@@ -26,10 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Bytes of records in a batch, at most; a larger record travels alone. Where each batch
-/// is made durable, what that costs is shared by more of them.
+/// Bytes of records in a batch, at most; a larger record travels alone.
 const BATCH_BYTES: usize = 2 << 20;
-const JOURNALLED_BYTES: usize = 4 << 20;
 
 /// Times that a batch is written anew: after an answer that did not come, or a conflict.
 const ATTEMPTS: u32 = 8;
@@ -117,10 +115,7 @@ impl Import {
 
     /// Most records and bytes of a batch.
     pub fn most(&self) -> (usize, usize) {
-        match self.mode() {
-            WriteMode::Journal => (self.rows, JOURNALLED_BYTES),
-            WriteMode::Aside | WriteMode::Transaction => (self.rows, BATCH_BYTES),
-        }
+        (self.rows, BATCH_BYTES)
     }
 
     /// Tells so many more records of a kind.
@@ -153,7 +148,6 @@ impl Import {
     pub async fn run(&mut self, mut feed: mpsc::Receiver<Vec<Staged>>) -> Result<()> {
         let mut pending: Vec<Staged> = Vec::new();
         let mut bytes = 0;
-        let (_, most_bytes) = self.most();
         while let Some(staged) = feed.recv().await {
             match self.let_through {
                 true => self.control.unpaused().await?,
@@ -176,7 +170,7 @@ impl Import {
                         };
                         let first = pending.first().map(|p| p.record.kind());
                         if !pending.is_empty()
-                            && (bytes + size > most_bytes
+                            && (bytes + size > BATCH_BYTES
                                 || pending.len() >= self.rows
                                 || first != Some(kind))
                         {

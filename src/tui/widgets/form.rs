@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::store::{Setting, SettingKind};
 use crate::tui::action::Action;
 use crate::tui::field::TextField;
-use crate::tui::pen::{BAD, CHOICE, Click, Pen};
+use crate::tui::pen::{ABOVE, BAD, BELOW, CHOICE, Click, Pen};
 use crate::tui::theme::Role;
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
@@ -132,10 +132,12 @@ impl Field {
         field
     }
 
-    /// What was said in it; nothing, for a choice that nobody made.
+    /// What was said in it; nothing, for a choice that nobody made. Spaces around it mean
+    /// something in a password only.
     pub fn said(&self) -> &str {
         match self.is_choice() && self.value() == self.unsaid {
             true => "",
+            false if self.text.is_secret() => self.value(),
             false => self.value().trim(),
         }
     }
@@ -298,11 +300,20 @@ impl Form {
         let widest = shown.iter().map(|i| self.fields[*i].label.chars().count());
         let most = usize::from(area.width / 3).max(8);
         let label_width = widest.max().unwrap_or(0).min(most) as u16 + 2;
+        // Where not all are in sight, the edge says so.
+        let edge = u16::from(shown.len() > rows) * 2;
         let mut y = area.y;
         for i in shown.iter().skip(top).take(rows) {
-            let row = Rect::new(area.x, y, area.width, 1);
+            let row = Rect::new(area.x, y, area.width.saturating_sub(edge), 1);
             self.one(pen, row, *i, label_width, focused && *i == self.at);
             y += spacing as u16;
+        }
+        let side = area.right().saturating_sub(1);
+        if top > 0 {
+            pen.sign(side, area.y, ABOVE, Role::Dim);
+        }
+        if top + rows < shown.len() {
+            pen.sign(side, y - spacing as u16, BELOW, Role::Dim);
         }
         if help_rows == 0 {
             return;
