@@ -4,6 +4,7 @@
 
 mod ask;
 mod follow;
+mod secrets;
 mod telling;
 mod watch;
 
@@ -18,7 +19,7 @@ use crate::engine::{self, Ask, Home, Options, Plan, RunFolder, RunStatus, Stores
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert::Marks;
 use crate::report::{Outcome, Report, Verification, text, words};
-use crate::store::{Address, Description, Descriptor, Setting, registry};
+use crate::store::{Address, Description, Descriptor, registry};
 use ask::Asker;
 use std::path::Path;
 
@@ -174,63 +175,6 @@ impl Plain {
             restart: false,
             source_copy: false,
         }
-    }
-
-    /// The address with its secrets; what nothing tells is asked for.
-    async fn filled(&mut self, mut address: Address, side: Side) -> Result<Address> {
-        loop {
-            let mut open = None;
-            let mut ask = |_: &Address, setting: &'static Setting| {
-                open = Some(setting);
-                Err(Error::internal("it is asked for below"))
-            };
-            let prompt: Option<config::Prompt> = match self.ask.types() {
-                true => Some(&mut ask),
-                false => None,
-            };
-            let filled = config::fill(address.clone(), side, &self.config, &process_env, prompt);
-            match open {
-                Some(setting) => {
-                    address = self.told(address, setting).await?;
-                    if address.get(setting.name).is_none() {
-                        let what = format!("{address} needs its {}", setting.label_within());
-                        return Err(Error::new(ErrorKind::Auth, what));
-                    }
-                }
-                None => return Ok(filled?.absolute()),
-            }
-        }
-    }
-
-    async fn told(&mut self, address: Address, setting: &Setting) -> Result<Address> {
-        let question = format!("{} of {address}", setting.label);
-        let secret = self.ask.secret(&question).await?;
-        match secret.expose() {
-            "" => Ok(address),
-            secret => address.set(setting.name, secret),
-        }
-    }
-
-    /// The same, once the store opens with them.
-    async fn unlocked(&mut self, address: Address, side: Side) -> Result<Address> {
-        let mut filled = self.filled(address, side).await?;
-        for attempt in 0.. {
-            match registry::open(&filled)?.identity().await {
-                Err(error) if error.kind() == ErrorKind::Auth => {
-                    let asked = config::askable(&filled);
-                    if attempt == 3 || !self.ask.types() || asked.is_empty() {
-                        return Err(error);
-                    }
-                    self.ask.say(&format!("{error}."));
-                    for setting in asked {
-                        filled = self.told(filled, setting).await?;
-                    }
-                }
-                // What else is wrong with it is said by what is done with it.
-                _ => break,
-            }
-        }
-        Ok(filled)
     }
 
     async fn store(&mut self, seat: Seat, other: Option<&Address>) -> Result<Option<Address>> {

