@@ -1,6 +1,7 @@
 //! Servers end with their program, however it ends, and leave nothing behind.
 
 use crate::support::*;
+use memferry::store::{Applied, WriteMode, registry};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -202,4 +203,41 @@ fn no_password_is_in_an_argument_and_no_key_at_the_terminal_reaches_the_server()
     for text in [arguments, environment] {
         assert!(!text.windows(password.len()).any(|w| w == password));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_no_query_is_replaced_by_another() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let real = needed("MEMFERRY_TEST_FALKORDB");
+    let (servers, begun) = (folder.path().join("servers"), folder.path().join("begun"));
+    std::fs::create_dir(&servers).unwrap();
+    std::os::unix::fs::symlink(real.join("falkordb.so"), servers.join("falkordb.so")).unwrap();
+    // The first of them is mute.
+    let script = format!(
+        "#!/bin/sh\nif [ -e '{0}' ]; then exec '{1}' \"$@\"; fi\n: > '{0}'\nexec '{2}' '{3}' \"$@\"\n",
+        begun.display(),
+        real.join("redis-server").display(),
+        needed("MEMFERRY_TEST_PYTHON").display(),
+        tool("mute_server.py").display(),
+    );
+    let server = servers.join("redis-server");
+    std::fs::write(&server, script).unwrap();
+    std::fs::set_permissions(&server, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let target = folder.path().join("new.db");
+    let address = address(&target).set("server", servers.to_str().unwrap());
+    let address = address.unwrap().set("timeout", "2").unwrap();
+    let store = registry::open(&address).unwrap();
+    let request = request(WriteMode::Aside, "test");
+    let mut writer = store.writer(&request).await.unwrap();
+    assert!(begun.exists());
+    let wanted = [memory("a"), memory("b")];
+    assert_eq!(
+        writer.apply(&adding(1, &wanted)).await.unwrap(),
+        Applied::Done
+    );
+    writer.complete().await.unwrap();
+    assert_eq!(writer.publish().await.unwrap(), Applied::Done);
+    drop(writer);
+    assert_eq!(digests(&read(&*store).await.unwrap()), digests(&wanted));
 }

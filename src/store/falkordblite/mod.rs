@@ -219,6 +219,10 @@ impl LiteStore {
 
     /// A new file, built by a server of its own.
     async fn build(&self, target: PathBuf, request: &WriteRequest) -> Result<LiteWriter> {
+        anew(|| self.build_once(target.clone(), request)).await
+    }
+
+    async fn build_once(&self, target: PathBuf, request: &WriteRequest) -> Result<LiteWriter> {
         let run = request.run.clone();
         let (new, graph) = self
             .on(move |lite| {
@@ -249,6 +253,10 @@ impl LiteStore {
 
     /// An existing file, changed by a server of its own while others are kept out.
     async fn change(&self, target: PathBuf, request: &WriteRequest) -> Result<LiteWriter> {
+        anew(|| self.change_once(target.clone(), request)).await
+    }
+
+    async fn change_once(&self, target: PathBuf, request: &WriteRequest) -> Result<LiteWriter> {
         let run = request.run.clone();
         let (change, graph) = self
             .on(move |lite| begin_change(lite, target, &run))
@@ -301,6 +309,25 @@ fn password() -> Result<String> {
         .and_then(|mut f| f.read_exact(&mut bytes))
         .map_err(|cause| Error::io("read", path, cause))?;
     Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+/// Servers of our own that are started for one thing, at most.
+const STARTS: usize = 3;
+
+/// What is done with a server of our own, once more with another one where it gives no
+/// answer: seldom, the module waits for itself as soon as it begins to work, and ever after.
+/// Nothing is lost with a server that was only started.
+async fn anew<T, F>(attempt: impl Fn() -> F + Send + Sync) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send,
+{
+    for _ in 1..STARTS {
+        match attempt().await {
+            Err(error) if error.kind() == ErrorKind::Unreachable && error.is_temporary() => {}
+            done => return done,
+        }
+    }
+    attempt().await
 }
 
 /// The graph's own writer, in the mode that fits what the server holds.
@@ -371,7 +398,7 @@ impl Store for LiteStore {
                 })
             }
             (Held::Nobody, Place::Absent(_)) => {
-                self.on(|lite| opened::trial(&lite.binaries()?)).await?;
+                anew(|| self.on(|lite| opened::trial(&lite.binaries()?))).await?;
                 Ok(Prepared {
                     mode: WriteMode::Aside,
                     room_in,

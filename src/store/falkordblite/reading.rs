@@ -88,9 +88,18 @@ impl Reading {
     }
 
     pub async fn snapshot(&self, lite: &Arc<Lite>, how: Consistency) -> Result<Box<dyn Snapshot>> {
+        super::anew(|| self.snapshot_once(lite, how)).await?
+    }
+
+    /// The outer error is that of a server of our own.
+    async fn snapshot_once(
+        &self,
+        lite: &Arc<Lite>,
+        how: Consistency,
+    ) -> Result<Result<Box<dyn Snapshot>>> {
         let serving = match self.content(lite).await? {
             Content::Nothing => return Err(place::not_found(&lite.path)),
-            Content::NoGraph => return Ok(Box::new(Empty)),
+            Content::NoGraph => return Ok(Ok(Box::new(Empty))),
             Content::Served(serving) => serving,
         };
         let (endpoint, how) = match &serving {
@@ -99,16 +108,17 @@ impl Reading {
             Serving::Theirs(joined) => (joined.endpoint(), how),
         };
         match lite.graph(endpoint).snapshot(how).await {
-            Ok(inner) => Ok(Box::new(Picture {
+            Ok(inner) => Ok(Ok(Box::new(Picture {
                 inner: Some(inner),
                 serving: Some(serving),
-            })),
+            }))),
             Err(error) => {
                 let joined = matches!(serving, Serving::Theirs(_));
                 end(serving).await?;
                 match error.kind() {
                     // A program that has just begun has no graph yet.
-                    ErrorKind::NotFound if joined => Ok(Box::new(Empty)),
+                    ErrorKind::NotFound if joined => Ok(Ok(Box::new(Empty))),
+                    _ if joined => Ok(Err(error)),
                     _ => Err(error),
                 }
             }
