@@ -44,6 +44,10 @@ pub(super) fn loaded(
     rdb: &Rdb,
 ) -> Result<Connection> {
     server.until_it_has_loaded().map_err(|error| {
+        if error.is_temporary() {
+            // It says nothing at all, also not of the file.
+            return error;
+        }
         let there = match at_hand(binaries) {
             Ok(there) => there,
             // Then nothing is wrong with the file.

@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take until it listens.
 const LISTENS: Duration = Duration::from_secs(60);
 
-/// How long it may take to read its file in: many gigabytes.
-const LOADS: Duration = Duration::from_secs(3_600);
+/// How long it may take to read its file in: a minute, and a second for each of so many
+/// bytes. One that takes longer is waiting for itself and never ends.
+const LOADS: (Duration, u64) = (Duration::from_secs(60), 1 << 20);
 
 /// How long it may take to write it.
 pub(super) const SAVES: Duration = Duration::from_secs(3_600);
@@ -49,6 +50,20 @@ pub(super) enum Content<'a> {
     In(&'a Path),
 }
 
+impl Content<'_> {
+    /// How long reading it in may take.
+    fn loads(self) -> Duration {
+        let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
+        let bytes = match self {
+            Self::Nothing => 0,
+            Self::View(file) => size(file),
+            Self::In(folder) => size(&folder.join(NAME)),
+        };
+        let (least, a_second) = LOADS;
+        least + Duration::from_secs(bytes / a_second)
+    }
+}
+
 /// The name of a server's file in its folder.
 pub(super) const NAME: &str = "store.rdb";
 
@@ -58,6 +73,7 @@ pub(super) struct Server {
     stop: mpsc::Sender<()>,
     ended: Arc<OnceLock<Option<ExitStatus>>>,
     thread: Option<JoinHandle<()>>,
+    loads: Duration,
     /// Last, so that it outlives the server.
     private: Private,
 }
@@ -115,6 +131,7 @@ impl Server {
             stop,
             ended,
             thread: Some(thread),
+            loads: start.content.loads(),
             private,
         })
     }
@@ -164,7 +181,7 @@ impl Server {
                 // It is given a moment to say why.
                 Err(error) if self.ended_soon() => return Err(self.explain(error)),
                 Err(error) if !error.is_temporary() => return Err(error),
-                Err(error) if begun.elapsed() > LOADS => return Err(self.explain(error)),
+                Err(error) if begun.elapsed() > self.loads => return Err(self.explain(error)),
                 Err(_) => std::thread::sleep(Duration::from_millis(10)),
             }
         }
