@@ -42,7 +42,10 @@ pub struct Staged {
 pub struct Census {
     dir: PathBuf,
     canon: Canon,
-    fit: Fit,
+    /// None where all records are known to fit.
+    fit: Option<Fit>,
+    /// Records that did not fit as they are.
+    changed: u64,
     sieve: Sieve,
     wants_time: bool,
     ends: bool,
@@ -90,7 +93,8 @@ impl Census {
         Self {
             dir: dir.to_owned(),
             canon: Canon::new(),
-            fit,
+            fit: Some(fit),
+            changed: 0,
             sieve,
             wants_time,
             ends: true,
@@ -139,9 +143,10 @@ impl Census {
             ends: self.ends,
             keeps_newest: self.keeps_newest,
             keeps: self.keeps,
+            fit: self.fit,
             ..Self::new(
                 &self.dir,
-                self.fit,
+                Fit::new(crate::store::Capabilities::EVERYTHING),
                 self.triples.is_none(),
                 self.sieve.clone(),
                 self.wants_time,
@@ -149,13 +154,21 @@ impl Census {
         }
     }
 
-    /// One that only fits: it digests, counts and sorts nothing.
-    pub fn light(dir: &Path, fit: Fit, sieve: Sieve) -> Self {
+    /// One that only fits: it digests, counts and sorts nothing. Without a fit, all records
+    /// are known to fit as they are.
+    pub fn light(dir: &Path, fit: Option<Fit>, sieve: Sieve) -> Self {
+        let everything = Fit::new(crate::store::Capabilities::EVERYTHING);
         Self {
             ends: false,
             keeps: false,
-            ..Self::new(dir, fit, true, sieve, false)
+            fit,
+            ..Self::new(dir, everything, true, sieve, false)
         }
+    }
+
+    /// Whether all records so far fit as they are.
+    pub fn all_fit(&self) -> bool {
+        self.changed == 0
     }
 
     /// Takes in a record: what becomes of it.
@@ -178,10 +191,14 @@ impl Census {
         if self.keeps {
             digest = Some(self.canon.digest(&record));
             self.count(&record);
-        } else {
+        } else if self.fit.is_some() {
             self.canon.look(&record);
         }
-        let fitted = self.fit.fit(&record, &self.canon, &mut self.forecast);
+        let fitted = match self.fit {
+            Some(fit) => fit.fit(&record, &self.canon, &mut self.forecast),
+            None => Fitted::AsIs,
+        };
+        self.changed += u64::from(matches!(fitted, Fitted::Changed(_) | Fitted::LeftOut));
         let portable = self.canon.is_portable(record.properties());
         let (original, fitted) = match fitted {
             Fitted::AsIs => (None, record),

@@ -73,6 +73,7 @@ impl Run {
             Surveyed::Present(present) => present,
         };
         let (mut census, overlapped) = self.staged(&sieve, prepared.as_ref()).await?;
+        self.all_fit = census.all_fit();
         let decided = self
             .decided(&mut census, &sieve, &present, prepared.as_ref())
             .await;
@@ -215,10 +216,12 @@ impl Run {
         )
     }
 
-    /// One that only fits records again, for an import.
+    /// One that only fits records again, for an import; not even that, if it is known that
+    /// all of them fit.
     pub fn light_census(&self, sieve: &Sieve) -> Census {
         let to = self.stores.target.descriptor().capabilities;
-        Census::light(&self.stage_dir(), Fit::new(to), sieve.clone())
+        let fit = (!self.all_fit).then(|| Fit::new(to));
+        Census::light(&self.stage_dir(), fit, sieve.clone())
     }
 
     /// Reads the source into the stage, and imports meanwhile where that is safe.

@@ -60,6 +60,8 @@ pub(super) struct Run {
     resumable: bool,
     /// Warnings and phases of its earlier parts.
     earlier: (Vec<String>, Vec<(Phase, u64)>),
+    /// Every record that is staged and to be moved fits the target as it is.
+    pub all_fit: bool,
     /// Newest memories of the target, for the review.
     pub present_newest: Vec<super::Sample>,
     _held: (Option<File>, File),
@@ -277,6 +279,7 @@ async fn open(
         control,
         checkpoint,
         report,
+        all_fit: false,
         present_newest: Vec::new(),
         _held: (lock, active),
     };

@@ -141,6 +141,11 @@ impl<T: Raw> Line<T> {
         self.0.front().map(|asked| asked.ask)
     }
 
+    /// The one that comes last.
+    pub(super) fn back(&self) -> Option<Ask> {
+        self.0.back().map(|asked| asked.ask)
+    }
+
     /// How many were asked for.
     pub(super) fn len(&self) -> usize {
         self.0.len()

@@ -19,6 +19,9 @@ use std::io;
 /// Bytes of one reply that ranges aim at.
 const AIM: u64 = 768 << 10;
 
+/// Ranges that are asked for at once: what the server has ready waits there, not here.
+const AHEAD: usize = 3;
+
 /// Ids in a range: at first, and at most.
 const FIRST_STEP: u64 = 64;
 const MOST_STEP: u64 = 8_192;
@@ -73,6 +76,21 @@ impl Lane {
     }
 }
 
+/// Another connection to the same graph, opened when it is first needed.
+#[derive(Default)]
+struct Aside(Option<Session>);
+
+impl Aside {
+    fn of(&mut self, session: &Session) -> Result<&mut Session> {
+        let open = self.0.take();
+        let open = open.filter(|open| !open.conn.is_broken() && open.graph == session.graph);
+        Ok(self.0.insert(match open {
+            Some(open) => open,
+            None => Session::open(&session.endpoint, &session.graph)?,
+        }))
+    }
+}
+
 /// Reads a graph by pages.
 pub(super) struct Scanner {
     pub(super) names: Names,
@@ -80,6 +98,8 @@ pub(super) struct Scanner {
     edges: Lane,
     asked_nodes: Line<RawNode>,
     asked_edges: Line<RawEdge>,
+    /// For what a range leaves open, while those behind it are under way.
+    aside: Aside,
     /// Behind the last id of a node.
     bound: u64,
     ends: HashMap<u64, Key>,
@@ -96,6 +116,7 @@ impl Scanner {
             names,
             asked_nodes: Line::default(),
             asked_edges: Line::default(),
+            aside: Aside::default(),
             bound: 0,
             ends: HashMap::new(),
             canon: Canon::new(),
@@ -209,8 +230,8 @@ impl Scanner {
         let mut records = range.records;
         let left = floats::told(&self.names, &mut lane.columns, &mut records);
         if !left.is_empty() {
-            line.calm(session)?;
-            floats::ask_for(session, &self.names, Kind::Node, &mut records, &left)?;
+            let aside = self.aside.of(session)?;
+            floats::ask_for(aside, &self.names, Kind::Node, &mut records, &left)?;
         }
         for (raw, _) in records {
             let place = [raw.id, 0, 0];
@@ -286,9 +307,9 @@ impl Scanner {
         let (mut records, ends) = (found.records, found.ends);
         let left = floats::told(&self.names, &mut lane.columns, &mut records);
         if !left.is_empty() {
-            line.calm(session)?;
+            let aside = self.aside.of(session)?;
             let kind = Kind::Relationship;
-            floats::ask_for(session, &self.names, kind, &mut records, &left)?;
+            floats::ask_for(aside, &self.names, kind, &mut records, &left)?;
         }
         self.find_odd_ends(session, &records, &ends)?;
         let mut ready = Vec::with_capacity(records.len());
@@ -331,7 +352,6 @@ impl Scanner {
         if odd.is_empty() {
             return Ok(());
         }
-        self.calm(session)?;
         self.find_ends(session, odd)
     }
 
@@ -341,7 +361,7 @@ impl Scanner {
     }
 
     /// Keys of ends that have no id of their own, from all they hold.
-    fn find_ends(&mut self, session: &mut Session, mut ids: Vec<u64>) -> Result<()> {
+    fn find_ends(&mut self, session: &Session, mut ids: Vec<u64>) -> Result<()> {
         ids.sort_unstable();
         ids.dedup();
         if self.ends.len() > MOST_ENDS {
@@ -349,7 +369,8 @@ impl Scanner {
         }
         ids.retain(|id| !self.ends.contains_key(id));
         for part in ids.chunks(256) {
-            for (id, node) in nodes_by_id(session, &mut self.names, &mut self.canon, part)? {
+            let aside = self.aside.of(session)?;
+            for (id, node) in nodes_by_id(aside, &mut self.names, &mut self.canon, part)? {
                 let Record::Node(node) = node else { continue };
                 self.ends.insert(id, node.key);
             }
@@ -459,8 +480,8 @@ fn odd(cause: &io::Error) -> Error {
     .remedy("Read it again.")
 }
 
-/// Makes sure that the range from a place on is asked for, and the one behind it, below
-/// the bound. Tells where the first of them ends.
+/// Makes sure that the range from a place on is asked for, and those behind it, below the
+/// bound. Tells where the first of them ends.
 fn look_ahead<T: Raw>(
     line: &mut Line<T>,
     session: &mut Session,
@@ -478,8 +499,10 @@ fn look_ahead<T: Raw>(
         }
     };
     let (_, end) = first.ids();
-    if line.len() == 1 && end < bound {
-        line.ask(session, ask(end), columns, names)?;
+    let (_, mut behind) = line.back().unwrap_or(first).ids();
+    while line.len() < AHEAD && behind < bound {
+        line.ask(session, ask(behind), columns, names)?;
+        (_, behind) = ask(behind).ids();
     }
     Ok(end)
 }

@@ -13,14 +13,14 @@ const INDEXED: [&str; 4] = ["type", "created_at", "importance", "confidence"];
 /// How long the server may take to build them.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
-/// Makes those that are not there, and waits for them.
+/// Makes those that are not there, and waits for them. While the server builds them it takes
+/// no writes, but it answers queries: a graph is best read back meanwhile.
 pub(super) fn make(session: &mut Session) -> Result<()> {
     begin(session)?;
     finish(session)
 }
 
-/// Lets the server begin with those that are not there.
-pub(super) fn begin(session: &mut Session) -> Result<()> {
+fn begin(session: &mut Session) -> Result<()> {
     let there = indexed(session)?;
     let missing = INDEXED.iter().filter(|p| !there.contains(**p));
     let missing: Vec<String> = missing.map(|p| format!("m.{p}")).collect();

@@ -7,7 +7,6 @@ use super::super::scan::Scanner;
 use super::super::session::Session;
 use super::bulk::{self, Item};
 use super::flat::Flats;
-use super::indexes;
 use super::known::{There, totals};
 use super::places::{Places, short};
 use super::plan::{Planned, Step};
@@ -41,8 +40,6 @@ pub(super) struct Work {
     pub(super) bulk: bool,
     /// Replies to bulk loads that are still to come.
     awaited: usize,
-    /// The server was told to make the indexes.
-    indexed: bool,
 }
 
 impl Work {
@@ -62,7 +59,6 @@ impl Work {
             hashes: Vec::new(),
             flats: Default::default(),
             awaited: 0,
-            indexed: shared,
         };
         if shared {
             work.learn()?;
@@ -74,13 +70,6 @@ impl Work {
 
     /// Makes the changes of a batch.
     pub(super) fn apply(&mut self, batch: &Batch) -> Result<Applied> {
-        let is_edge = |c: &Change| c.kind == Kind::Relationship;
-        if !self.indexed && batch.changes.first().is_some_and(is_edge) {
-            // Nodes come first; the server indexes them beside what comes now.
-            self.settle()?;
-            indexes::begin(&mut self.session)?;
-            self.indexed = true;
-        }
         for _ in 0..ATTEMPTS {
             self.refresh()?;
             let steps = match self.plan(&batch.changes)? {
