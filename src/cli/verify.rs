@@ -10,7 +10,7 @@ use crate::config::Side;
 use crate::engine::{self, RunStatus};
 use crate::error::Result;
 use crate::report::{Outcome, Verification, text};
-use crate::store::{Shape, Store, registry};
+use crate::store::{Store, registry};
 use std::sync::Arc;
 
 /// `verify`.
@@ -28,11 +28,7 @@ pub async fn verify(args: &Verify, context: &Context<'_>) -> Result<Code> {
     let config = context.config()?;
     let target = address_of(&run.plan()?.target)?;
     let target = registry::open(&context.complete(target, Side::To, &config)?)?;
-    // Only to say how records are called; nobody is asked for a password for that.
-    let source = address_of(&run.plan()?.source)
-        .ok()
-        .filter(|address| address.descriptor().shape != Shape::Server)
-        .and_then(|address| registry::open(&address).ok());
+    let source = engine::source_file(&run);
     let name = target.address().to_string();
     let verification = watching("Verify", context, async |telling| {
         engine::verify_run_watched(&run, target, source, &telling).await

@@ -162,20 +162,29 @@ fn fields(source: Option<&Portrait>, target: Option<&Portrait>) -> Vec<Field> {
         return Vec::new();
     }
     let empty = BTreeMap::new();
-    let source = source.and_then(|p| p.parts.as_ref()).unwrap_or(&empty);
-    let target = target.and_then(|p| p.parts.as_ref()).unwrap_or(&empty);
-    let names: std::collections::BTreeSet<&String> = source.keys().chain(target.keys()).collect();
+    let left = source.and_then(|p| p.parts.as_ref()).unwrap_or(&empty);
+    let right = target.and_then(|p| p.parts.as_ref()).unwrap_or(&empty);
+    let names: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let hash = |part: Option<&Part>| part.map(|p| p.hash);
+    // A column that one of the two stores does not have is no difference between them.
+    let both = [source, target].iter().all(|side| side.is_some());
     names
         .into_iter()
-        .filter(|name| hash(source.get(*name)) != hash(target.get(*name)))
+        .filter(|name| {
+            let of_both = left.contains_key(*name) && right.contains_key(*name);
+            !both || of_both || !ROW.contains(&name.as_str())
+        })
+        .filter(|name| hash(left.get(*name)) != hash(right.get(*name)))
         .map(|name| Field {
             name: name.clone(),
-            source: source.get(name).map(|p| p.shown.clone()),
-            target: target.get(name).map(|p| p.shown.clone()),
+            source: left.get(name).map(|p| p.shown.clone()),
+            target: right.get(name).map(|p| p.shown.clone()),
         })
         .collect()
 }
+
+/// The columns of a row that memorygraph never reads (`row-times`).
+const ROW: [&str; 2] = ["(row created_at)", "(row updated_at)"];
 
 /// Everything that the digest covers, by name.
 fn flat(record: &Record) -> BTreeMap<String, Value> {
@@ -222,10 +231,7 @@ fn flat(record: &Record) -> BTreeMap<String, Value> {
             out.insert("(type)".into(), Value::Text(r.rel_type.clone()));
         }
     }
-    for (name, column) in [
-        ("(row created_at)", &row.created_at),
-        ("(row updated_at)", &row.updated_at),
-    ] {
+    for (name, column) in ROW.into_iter().zip([&row.created_at, &row.updated_at]) {
         if let Some(value) = column {
             out.insert(name.into(), value.clone());
         }
@@ -340,4 +346,42 @@ pub fn keys_at(stage: &std::path::Path, positions: &[u64]) -> Result<Vec<String>
         keys.push(short(stage.record(position + 1)?.key().display()));
     }
     Ok(keys)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::{Node, Properties, Row};
+
+    fn shown(content: &str, made: Option<&str>) -> Shown {
+        let record = Record::Node(Node {
+            key: Key::text("a"),
+            labels: vec!["Memory".into()],
+            properties: Properties::Stored(Value::Text(
+                format!(r#"{{"id": "a", "content": "{content}"}}"#).into(),
+            )),
+            row: Row {
+                created_at: made.map(|at| Value::Text(at.into())),
+                ..Row::default()
+            },
+        });
+        let mut shown = Shown::default();
+        shown.add(Canon::key_hash(Kind::Node, record.key()), &record);
+        shown
+    }
+
+    #[test]
+    fn a_column_that_one_store_does_not_have_is_no_difference() {
+        let key = Canon::key_hash(Kind::Node, &Key::text("a"));
+        let names = |source: &Shown, target: &Shown| {
+            let (_, _, fields) = conflict(&key, source, target).unwrap();
+            fields.into_iter().map(|f| f.name).collect::<Vec<_>>()
+        };
+        let row = shown("ours", Some("2026"));
+        assert_eq!(names(&row, &shown("theirs", None)), ["content"]);
+        // Between two stores that have it, it is.
+        let other = shown("ours", Some("2025"));
+        assert_eq!(names(&row, &other), ["(row created_at)"]);
+    }
 }

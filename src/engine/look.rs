@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, KeyHash};
 use crate::report::Verification;
 use crate::store::{
-    Address, Capabilities, Consistency, Counts, Description, Store, Unreadable, archive, registry,
+    Address, Capabilities, Consistency, Counts, Description, Shape, Store, Unreadable, archive,
+    registry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -195,6 +196,16 @@ pub async fn compare_watched(
 /// Whether a target still holds what a run left in it.
 pub async fn verify_run(run: &RunFolder, target: Arc<dyn Store>) -> Result<Verification> {
     verify_run_watched(run, target, None, &Telling::nowhere()).await
+}
+
+/// The source of a run, if it is a file: only to say how records are called, which is not
+/// worth asking anybody for a password.
+pub fn source_file(run: &RunFolder) -> Option<Arc<dyn Store>> {
+    let address = run.plan().ok()?.source.address(&|_| None).ok()?;
+    match address.descriptor().shape {
+        Shape::Server => None,
+        _ => registry::open(&address).ok(),
+    }
 }
 
 /// The same, watched. Of the source, if it can be read, is learned how records are called

@@ -48,8 +48,8 @@ pub use event::{Event, Phase, Stamped};
 pub use handle::{Ask, Command, Handle};
 pub use home::{Home, RunFolder, RunStatus};
 pub use look::{
-    Inspection, Oddity, compare, compare_watched, inspect, inspect_watched, verify_run,
-    verify_run_watched,
+    Inspection, Oddity, compare, compare_watched, inspect, inspect_watched, source_file,
+    verify_run, verify_run_watched,
 };
 pub use plan::{
     Filter, Losses, OnConflict, Plan, StoreRef, VERSION as PLAN_VERSION, Verify, Write,

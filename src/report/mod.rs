@@ -290,6 +290,14 @@ pub struct Difference {
     pub fields: Vec<Field>,
 }
 
+impl Difference {
+    /// Whether of what was expected only the digest is left, as once a run's stage is gone:
+    /// that it differs is known, what it was is not.
+    pub fn is_by_digest(&self) -> bool {
+        self.mark == Mark::Differs && self.fields.iter().all(|f| f.source.is_none())
+    }
+}
+
 /// One field with its two values, as text for people (cut at 64 KiB).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Field {

@@ -61,7 +61,7 @@ impl Pen {
         }
         if difference.mark == Mark::Differs && !self.look.verbose {
             let names: Vec<_> = difference.fields.iter().map(|f| f.name.as_str()).collect();
-            if !names.is_empty() {
+            if !names.is_empty() && !difference.is_by_digest() {
                 let left = room.saturating_sub(inert::width(&line) + 2);
                 let names = inert::cut(names.join(", "), left.max(12), marks);
                 line += &format!("  {}", self.ink(Ink::Dim, &names));
@@ -73,6 +73,10 @@ impl Pen {
                 match (difference.mark, &field.source, &field.target) {
                     (Mark::OnlyInSource, Some(value), None)
                     | (Mark::OnlyInTarget, None, Some(value)) => self.value(&field.name, value),
+                    // Of the other side nothing is known that could be shown beside it.
+                    (_, None, Some(value)) if difference.is_by_digest() => {
+                        self.value(&field.name, value);
+                    }
                     _ => self.field(field),
                 }
             }

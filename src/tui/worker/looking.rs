@@ -171,7 +171,9 @@ impl Worker {
     pub(super) async fn verify_run(&self, run: RunFolder) -> Msg {
         let verified = async {
             let target = self.open_again(&run.plan()?.target, Side::To).await?;
-            Ok::<_, Closed>(engine::verify_run(&run, target).await?)
+            let source = engine::source_file(&run);
+            let told = engine::Telling::nowhere();
+            Ok::<_, Closed>(engine::verify_run_watched(&run, target, source, &told).await?)
         };
         match verified.await {
             Ok(found) => Msg::Compared(Ok(Box::new(found))),
