@@ -130,7 +130,7 @@ async fn show(work: Handle, paths: Paths, home: Home, wanted: Wanted) -> Result<
     let mut pace = Pace::new(Instant::now());
     let (mut dirty, mut asked) = (true, false);
     let mut terminal_lost = false;
-    #[cfg(debug_assertions)]
+    #[cfg(feature = "failpoints")]
     stall(&work);
     carry_out(begin, &worker, &mut screen, &mut app).await?;
     while !app.gone {
@@ -141,7 +141,7 @@ async fn show(work: Handle, paths: Paths, home: Home, wanted: Wanted) -> Result<
             }
             pace.drew(Instant::now());
             (dirty, asked) = (false, false);
-            #[cfg(debug_assertions)]
+            #[cfg(feature = "failpoints")]
             if std::env::var_os("MEMFERRY_WIZARD_PANIC").is_some() {
                 panic!("a test asked for it");
             }
@@ -206,7 +206,7 @@ async fn show(work: Handle, paths: Paths, home: Home, wanted: Wanted) -> Result<
 }
 
 /// Every thread that works is kept from it for some seconds, if a test asks for that.
-#[cfg(debug_assertions)]
+#[cfg(feature = "failpoints")]
 fn stall(work: &Handle) {
     let wanted = std::env::var("MEMFERRY_WIZARD_STALL");
     let Ok(Ok(seconds)) = wanted.map(|seconds| seconds.parse()) else {

@@ -205,7 +205,7 @@ fn a_panic_gives_the_terminal_back_and_says_where_the_log_is() {
     let sandbox = Sandbox::new();
     let panics = [("MEMFERRY_WIZARD_PANIC", "1")];
     let mut term = sandbox.open(&[], &panics, 80, 24);
-    if !cfg!(debug_assertions) {
+    if !cfg!(feature = "failpoints") {
         // The shipped binary has no such switch.
         term.see("Sample").key("\x03");
         term.end();
@@ -243,7 +243,7 @@ fn nothing_is_drawn_when_nothing_changed() {
 
 #[test]
 fn keys_are_answered_while_the_threads_that_work_are_kept_from_it() {
-    if !cfg!(debug_assertions) {
+    if !cfg!(feature = "failpoints") {
         // The shipped binary has no such switch.
         return;
     }

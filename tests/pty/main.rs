@@ -52,6 +52,14 @@ impl Sandbox {
         self.sample("home/.memorygraph/memory.db")
     }
 
+    /// Writes the configuration; where it is.
+    pub fn configured(&self, text: &str) -> PathBuf {
+        let path = self.at("home/.config/memferry/config.toml");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
     /// The program on its own, to its end.
     pub fn run(&self, args: &[&str]) -> (Option<i32>, String) {
         said(self.spawn(args).wait_with_output().unwrap())

