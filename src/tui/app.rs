@@ -399,6 +399,11 @@ impl App {
         if !self.is_running() {
             return self.then(Then::Leave, "");
         }
+        if self.live.as_ref().is_some_and(|l| l.state.ended.is_some()) {
+            // Its report is still on its way, and taken in on the way out.
+            self.gone = true;
+            return Vec::new();
+        }
         self.dialog = Some(Dialog::choose(
             "A run is going on",
             format!(

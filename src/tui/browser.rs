@@ -1,20 +1,22 @@
 //! Differences between records, in a table of any length: searched, filtered, sorted,
 //! with a cursor that stays on its record; each opens as its two values side by side.
 
+mod detail;
+
 use super::action::Action;
 use super::field::TextField;
+use super::keymap::Keymap;
 use super::msg::Effect;
-use super::pen::{ARROW, DOT, Pen};
+use super::pen::{DOT, Pen};
 use super::theme::Role;
 use super::widgets::list::{List, Move};
 use crate::model::Kind;
-use crate::report::difference::{What, Window, between};
 use crate::report::inert::{self, Marks};
 use crate::report::{Difference, Field, Mark, words};
+use detail::detail;
 use ratatui::layout::Rect;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use unicode_segmentation::UnicodeSegmentation as _;
 
 /// By what the table is sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,6 +200,9 @@ impl Browser {
         let mut out = String::new();
         for field in &self.chosen()?.fields {
             for (side, value) in [("source", &field.source), ("target", &field.target)] {
+                if value.is_none() && self.chosen()?.is_by_digest() {
+                    continue;
+                }
                 let text = value.as_ref().map_or("(absent)", |v| &v.text);
                 out += &format!("{} in the {side}: {text}\n", field.name);
             }
@@ -206,9 +211,13 @@ impl Browser {
     }
 
     /// Draws the table, or the record that is open.
-    pub fn view(&self, pen: &mut Pen, area: Rect) {
+    pub fn view(&self, pen: &mut Pen, area: Rect, keymap: &Keymap) {
         if let (Some(list), Some(chosen)) = (&self.open, self.chosen()) {
-            return detail(pen, area, chosen, list);
+            let keys = [Action::Left, Action::Right].map(|a| keymap.shown(a));
+            let at = words::number(self.list.at as u64 + 1);
+            let all = words::number(self.shown.len() as u64);
+            let place = format!("{}: {at} of {all}", keys.join(", "));
+            return detail(pen, area, chosen, list, &place);
         }
         self.filters(pen, Rect { height: 1, ..area });
         let rows = Rect::new(
@@ -258,7 +267,8 @@ impl Browser {
                 x += id;
                 let names: Vec<_> = item.fields.iter().map(|f| f.name.as_str()).collect();
                 let names = match item.mark {
-                    Mark::Differs => names.join(", "),
+                    // Which of them differ is not known without the other side.
+                    Mark::Differs if !item.is_by_digest() => names.join(", "),
                     _ => String::new(),
                 };
                 let rest = at.right().saturating_sub(x);
@@ -280,9 +290,10 @@ impl Browser {
         let mut x = at.x + 2;
         if self.searching || !self.search.value().is_empty() {
             x += pen.text(x, at.y, 8, "search", Role::Dim) + 1;
-            let field = Rect::new(x, at.y, 24.min(at.right().saturating_sub(x)), 1);
+            let wide = if at.width < 76 { 14 } else { 24 };
+            let field = Rect::new(x, at.y, wide.min(at.right().saturating_sub(x)), 1);
             self.search.view(pen, field, self.searching, "");
-            x += 26;
+            x += wide + 2;
         }
         let mark = self.mark.map_or("every kind".to_owned(), |m| {
             let words = match m {
@@ -326,203 +337,5 @@ fn role_of(mark: Mark) -> Role {
     match mark {
         Mark::OnlyInSource | Mark::OnlyInTarget => Role::Warn,
         Mark::Differs | Mark::Unreadable => Role::Bad,
-    }
-}
-
-type Line = Vec<(Role, String)>;
-
-/// Both values of every field, the differing parts marked; side by side where there is
-/// room, else one below the other.
-fn detail(pen: &mut Pen, area: Rect, item: &Difference, list: &List) {
-    let mut y = area.y;
-    let sign = item.mark.sign().to_string();
-    pen.raw(area.x, y, 1, &sign, role_of(item.mark));
-    pen.text(area.x + 2, y, area.width - 2, &item.key, Role::Title);
-    y += 1;
-    let about = format!("{}  {}", item.type_name, item.title);
-    pen.text(area.x + 2, y, area.width - 2, about.trim(), Role::Dim);
-    y += 1;
-    let beside = area.width >= 72;
-    let column = if beside {
-        (area.width - 3) / 2
-    } else {
-        area.width
-    };
-    let rows = area.bottom().saturating_sub(y + 1);
-    if beside {
-        pen.text(area.x, y, column, "Source", Role::Accent);
-        pen.text(area.x + column + 3, y, column, "Target", Role::Accent);
-    }
-    let body = Rect::new(area.x, y + 1, area.width, rows);
-    let mut lines: Vec<(Line, Line)> = Vec::new();
-    for field in &item.fields {
-        let (left, right) = sides(field, column.into(), pen.look.marks);
-        lines.push((vec![(Role::Title, field.name.clone())], Vec::new()));
-        match beside {
-            true => {
-                for i in 0..left.len().max(right.len()) {
-                    let of = |side: &Vec<Line>| side.get(i).cloned().unwrap_or_default();
-                    lines.push((of(&left), of(&right)));
-                }
-            }
-            false => {
-                lines.push((vec![(Role::Accent, "  in the source".into())], Vec::new()));
-                lines.extend(left.into_iter().map(|l| (l, Vec::new())));
-                lines.push((vec![(Role::Accent, "  in the target".into())], Vec::new()));
-                lines.extend(right.into_iter().map(|l| (l, Vec::new())));
-            }
-        }
-        lines.push(Default::default());
-    }
-    let top = list.at.min(lines.len().saturating_sub(usize::from(rows)));
-    if beside {
-        pen.rule_down(area.x + column + 1, y, rows + 1);
-    }
-    for (row, (left, right)) in lines.iter().skip(top).take(rows.into()).enumerate() {
-        let y = body.y + row as u16;
-        draw(pen, body.x, y, column, left);
-        if beside {
-            draw(pen, body.x + column + 3, y, column, right);
-        }
-    }
-}
-
-fn draw(pen: &mut Pen, mut x: u16, y: u16, width: u16, line: &Line) {
-    let end = x + width;
-    for (role, text) in line {
-        x += pen.raw(x, y, end.saturating_sub(x), text, *role);
-    }
-}
-
-fn sides(field: &Field, width: usize, marks: Marks) -> (Vec<Line>, Vec<Line>) {
-    let absent = || vec![vec![(Role::Dim, "absent".to_owned())]];
-    let typed = |name: &str| vec![(Role::Dim, inert::line(name, marks))];
-    match (&field.source, &field.target) {
-        (None, None) => (absent(), absent()),
-        (Some(only), None) => (whole(&only.text, Role::Removed, width, marks), absent()),
-        (None, Some(only)) => (absent(), whole(&only.text, Role::Added, width, marks)),
-        (Some(a), Some(b)) => {
-            let taken = between(&a.text, &b.text, Window::PAGE);
-            let build = |spans: &[crate::report::difference::Span], after: usize| {
-                let mut flow = Flow::new(width, marks);
-                if taken.before > 0 {
-                    flow.push(
-                        &format!("({} left out) ", words::bytes(taken.before as u64)),
-                        Role::Dim,
-                    );
-                }
-                for span in spans {
-                    let role = match span.what {
-                        What::Same => Role::Text,
-                        What::Removed => Role::Removed,
-                        What::Added => Role::Added,
-                    };
-                    flow.push(span.text, role);
-                }
-                if after > 0 {
-                    flow.push(
-                        &format!(" ({} more)", words::bytes(after as u64)),
-                        Role::Dim,
-                    );
-                }
-                flow.end()
-            };
-            let mut left = build(&taken.source, taken.source_after);
-            let mut right = build(&taken.target, taken.target_after);
-            if a.type_name != b.type_name {
-                left.insert(0, typed(&a.type_name));
-                right.insert(0, typed(&b.type_name));
-            }
-            (left, right)
-        }
-    }
-}
-
-fn whole(text: &str, role: Role, width: usize, marks: Marks) -> Vec<Line> {
-    let mut end = text.len().min(8_000);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut flow = Flow::new(width, marks);
-    flow.push(&text[..end], role);
-    if end < text.len() {
-        let more = words::bytes((text.len() - end) as u64);
-        flow.push(&format!(" ({more} more)"), Role::Dim);
-    }
-    flow.end()
-}
-
-/// Spans, made inert and broken into lines, at spaces where there are any.
-struct Flow {
-    width: usize,
-    marks: Marks,
-    lines: Vec<Line>,
-    /// The clusters of the present line, with their widths.
-    now: Vec<(Role, String, usize)>,
-    columns: usize,
-}
-
-impl Flow {
-    fn new(width: usize, marks: Marks) -> Self {
-        Self {
-            width: width.max(2),
-            marks,
-            lines: Vec::new(),
-            now: Vec::new(),
-            columns: 0,
-        }
-    }
-
-    fn push(&mut self, text: &str, role: Role) {
-        let shown = inert::lines(text, self.marks);
-        for g in shown.graphemes(true) {
-            if g == "\n" {
-                self.line();
-                continue;
-            }
-            let wide = inert::width(g);
-            while self.columns + wide > self.width && !self.now.is_empty() {
-                self.wrap();
-            }
-            self.now.push((role, g.to_owned(), wide));
-            self.columns += wide;
-        }
-    }
-
-    /// Ends the line behind its last space; what follows that begins the next.
-    fn wrap(&mut self) {
-        let space = self.now.iter().rposition(|(_, g, _)| g == " ");
-        let rest = match space {
-            Some(at) => self.now.split_off(at + 1),
-            None => Vec::new(),
-        };
-        self.line();
-        self.columns = rest.iter().map(|(.., wide)| wide).sum();
-        self.now = rest;
-    }
-
-    fn line(&mut self) {
-        let mut line: Line = Vec::new();
-        for (role, g, _) in self.now.drain(..) {
-            match line.last_mut() {
-                Some((last, text)) if *last == role => text.push_str(&g),
-                _ => line.push((role, g)),
-            }
-        }
-        self.lines.push(line);
-        self.columns = 0;
-    }
-
-    fn end(mut self) -> Vec<Line> {
-        self.line();
-        self.lines
-    }
-}
-
-/// A hint of how a change reads, for lists.
-pub fn arrow(marks: Marks) -> &'static str {
-    match marks {
-        Marks::Unicode => ARROW.0,
-        Marks::Ascii => ARROW.1,
     }
 }

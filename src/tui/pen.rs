@@ -72,6 +72,9 @@ impl Look {
     }
 }
 
+/// Most columns of a line of prose.
+pub const PROSE: u16 = 120;
+
 /// Where the mouse can click, and what that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Click {
@@ -251,13 +254,14 @@ impl<'a> Pen<'a> {
         Rect::new(area.x + 2, top + 1, area.width - 4, area.height - 2)
     }
 
-    /// Text in lines, broken at spaces; how many lines it took.
+    /// Text in lines, broken at spaces and no longer than is read well; how many it took.
     pub fn wrapped(&mut self, area: Rect, text: &str, role: Role) -> u16 {
         let most = usize::from(area.height);
         if most == 0 || area.width < 2 {
             return 0;
         }
-        let lines = inert::wrap(text, usize::from(area.width), most, self.look.marks);
+        let width = usize::from(area.width.min(PROSE));
+        let lines = inert::wrap(text, width, most, self.look.marks);
         for (i, line) in lines.iter().enumerate() {
             self.raw(area.x, area.y + i as u16, area.width, line, role);
         }

@@ -27,12 +27,18 @@ fn a_report_is_opened_verified_again_searched_and_drilled_into() {
         "UPDATE nodes SET properties = json_set(properties, '$.title', 'Changed by hand', '$.content', 'Other words') WHERE id = (SELECT id FROM nodes LIMIT 1); DELETE FROM relationships WHERE id = (SELECT id FROM relationships LIMIT 1);",
     );
     term.key("v").see("Different").see("* ").see("+ ");
+    // What is gone is called as it was in the source.
+    term.lacks("+ relationship");
     term.key("/")
         .send("changed by hand")
         .see("1 of 2")
         .key(ENTER)
         .key(ENTER);
-    term.see("Changed by hand").key(ESC).see("1 of 2");
+    // Of what the run left only a digest is there: it is not said to be absent.
+    term.see("Changed by hand")
+        .see("Only a digest is kept")
+        .lacks("absent");
+    term.key(ESC).see("1 of 2");
     term.key("y").see("Copied");
     assert!(term.raw().contains("\x1b]52;c;"));
     term.key("q");
@@ -180,13 +186,16 @@ fn two_stores_are_compared() {
         "DELETE FROM relationships WHERE id = (SELECT id FROM relationships LIMIT 1);",
     );
     let mut term = sandbox.wizard();
-    // The first from what is on this machine, the second in the form of its kind.
+    // The first from what is on this machine, and where the run went from it.
     term.see("Last reports")
         .key("d")
         .see("Compare which store?")
         .see("60 memories")
         .key(ENTER)
-        .see("With which other?");
+        .see("With which other?")
+        .see("▸ moved.db")
+        .see("60 memories and 93 relationships");
+    // Or in the form of its kind.
     term.until("a kind", |s| s.contains("SQLite  "));
     while !term.screen().contains("▸ SQLite  ") {
         let before = term.screen();

@@ -1,13 +1,18 @@
 //! What becomes of answers that come while somebody goes on: counts that grow and are given
 //! up, checks that are made again.
 
-use crate::data::{check, failure};
-use crate::states::{last_count, no_room, options, password_asked, source_screen};
+use crate::data::{
+    backups, check, description, failure, importing, places, probed, rows, source, state,
+};
+use crate::states::{
+    last_count, last_probe, no_room, options, password_asked, running, source_screen,
+};
 use crate::support::{Wizard, shown_at};
 use memferry::config::{Config, Profile, SecretRef, askable};
-use memferry::report::Verdict;
+use memferry::engine::Event;
+use memferry::report::{Outcome, Verdict};
 use memferry::store::Address;
-use memferry::tui::msg::{Again, Counted, Effect, Msg};
+use memferry::tui::msg::{Again, Counted, Effect, Msg, Place, RunRow, Seat};
 
 fn counts(wizard: &Wizard) -> usize {
     let is = |e: &&Effect| matches!(e, Effect::Forecast { .. });
@@ -166,6 +171,91 @@ fn only_the_secrets_that_belong_to_what_is_set_are_asked_for() {
         ["password", "sentinel_password"]
     );
     assert!(asked("sqlite:/a/memory.db").is_empty());
+}
+
+/// Goes to the second of two stores to be compared, the first being the default store.
+fn second(places: Vec<Place>, runs: Vec<RunRow>) -> Wizard {
+    let mut wizard = Wizard::new();
+    wizard.tell(Msg::Found(Ok(places)));
+    wizard.tell(Msg::Runs(runs));
+    wizard.keys("d");
+    let found = probed(source(), description(60, 94));
+    let seq = last_probe(&wizard);
+    wizard.tell(Msg::Probed(Seat::First, seq, Ok(found)));
+    wizard.asked.clear();
+    wizard.keys("\n");
+    wizard
+}
+
+fn asked_of(wizard: &Wizard) -> Vec<String> {
+    let probes = wizard.asked.iter().filter_map(|effect| match effect {
+        Effect::Probe { address, .. } => Some(address.to_string()),
+        _ => None,
+    });
+    probes.collect()
+}
+
+#[test]
+fn a_store_is_compared_with_where_it_went_or_with_another_never_with_itself() {
+    // Where the last run went, on this machine's list or not.
+    let wizard = second(places(), rows());
+    assert_eq!(asked_of(&wizard), ["sqlite:/srv/team/shared.db"]);
+    let wizard = second(places()[..1].to_vec(), rows());
+    assert_eq!(asked_of(&wizard), ["sqlite:/srv/team/shared.db"]);
+    assert!(shown_at(&wizard, 80, 24).contains("▸ shared.db"));
+    // Without a run, another store that was found.
+    let wizard = second(places(), Vec::new());
+    assert_eq!(
+        asked_of(&wizard),
+        ["sqlite:/home/ada/.claude-memory/memory.db"]
+    );
+    // With neither, none is asked before somebody says which.
+    let mut wizard = second(places()[..1].to_vec(), Vec::new());
+    assert_eq!(asked_of(&wizard), [""; 0]);
+    // The same once more is no comparison.
+    wizard.keys("↑");
+    let seq = last_probe(&wizard);
+    let found = probed(source(), description(60, 94));
+    wizard.tell(Msg::Probed(Seat::Second, seq, Ok(found)));
+    wizard.asked.clear();
+    wizard.keys("\n");
+    let shown = shown_at(&wizard, 80, 24);
+    assert!(shown.contains("Both are the same store"), "{shown}");
+    assert!(wizard.asked.is_empty(), "{:?}", wizard.asked);
+}
+
+/// Between its last event and its report a run is over already.
+#[test]
+fn leaving_asks_as_long_as_a_run_goes_on_and_no_longer() {
+    let mut wizard = Wizard::new();
+    running(&mut wizard);
+    wizard.keys("q");
+    assert!(shown_at(&wizard, 80, 24).contains("A run is going on"));
+    wizard.keys("\x1b");
+    let mut events = importing();
+    let finished = Event::Finished {
+        outcome: Outcome::Done,
+        summary: "Moved and verified".into(),
+    };
+    events.push((20_000, finished));
+    wizard.tell(Msg::State(state(&events)));
+    wizard.asked.clear();
+    wizard.keys("q");
+    assert!(wizard.app.gone);
+    // Nothing of it is stopped or withdrawn.
+    assert!(wizard.asked.is_empty(), "{:?}", wizard.asked);
+}
+
+#[test]
+fn back_from_restoring_leads_to_the_backups() {
+    let mut wizard = Wizard::new();
+    wizard.keys("b");
+    wizard.tell(Msg::Backups(backups()));
+    wizard.keys("\n");
+    assert!(shown_at(&wizard, 80, 24).contains("come from?"));
+    wizard.keys("\x1b");
+    let shown = shown_at(&wizard, 80, 24);
+    assert!(shown.contains("memferry   Backups"), "{shown}");
 }
 
 #[test]

@@ -92,6 +92,7 @@ fn it_is_inert_on_every_screen() {
         };
         verification.differences.insert(0, hostile);
         verification.differences[0].fields[0].source = crate::data::text(t);
+        verification.differences[0].fields[0].name = text.clone();
         w.tell(Msg::Report(Ok(Box::new(report))));
         inert(&w, "differences");
         w.keys("\n");

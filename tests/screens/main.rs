@@ -82,6 +82,41 @@ fn any_size_is_drawn() {
     }
 }
 
+/// In a great window what belongs together stands together: nobody has to follow a line
+/// across half of it.
+#[test]
+fn nothing_is_torn_apart_by_width() {
+    let mut torn = Vec::new();
+    for (name, reach) in states::ALL {
+        let mut wizard = Wizard::new();
+        reach(&mut wizard);
+        let shown = shown_at(&wizard, 300, 100);
+        // The head has its own two ends; two panes, and the two stores of a review, their own.
+        for line in shown.lines().skip(2) {
+            for pane in line.split('│') {
+                let text = pane.trim();
+                if text.contains(&" ".repeat(80)) && !name.starts_with("review") {
+                    torn.push(format!("{name}: {text}"));
+                }
+            }
+        }
+    }
+    assert!(torn.is_empty(), "{torn:#?}");
+}
+
+/// The answer of a store stands under its form, not at the other end of the window.
+#[test]
+fn an_answer_stands_under_its_form() {
+    let mut wizard = Wizard::new();
+    states::source_screen(&mut wizard);
+    for (width, height) in [(60, 16), (80, 24), (120, 40), (300, 100)] {
+        let shown = shown_at(&wizard, width, height);
+        let row = |text: &str| shown.lines().position(|l| l.contains(text)).unwrap();
+        let apart = row("0.4 ms") - row("File  ");
+        assert!(apart <= 7, "{apart} rows at {width} x {height}: {shown}");
+    }
+}
+
 /// Nothing that was drawn stands beyond its border or runs into the next column: the
 /// last column stays free of text on every screen.
 #[test]

@@ -143,6 +143,14 @@ pub const ALL: &[State] = &[
         differing(w);
         w.keys("\n");
     }),
+    ("report-digest", |w| {
+        let mut report = report(Outcome::Differences);
+        let verification = report.verification.as_mut().unwrap();
+        verification.differ.nodes = 12_000;
+        verification.differences[0].fields[0].source = None;
+        w.tell(Msg::Report(Ok(Box::new(report))));
+        w.keys("\n");
+    }),
     ("report-search", |w| {
         differing(w);
         w.keys("/jitter");

@@ -193,6 +193,13 @@ fn main() {
         .see("Nothing is in the way")
         .key(ENTER)
         .see("will be added");
-    term.key(ENTER).key("-").see("about ");
+    // Under a limit, until there is something to be seen of its course.
+    term.key(ENTER).key("-").until("a third of it", |screen| {
+        let line = screen.lines().find(|line| line.starts_with(" memories"));
+        let shown = line.and_then(|line| line.trim_end().strip_suffix(" %"));
+        let percent = shown.and_then(|line| line.rsplit(' ').next());
+        let percent: Option<u32> = percent.and_then(|number| number.parse().ok());
+        percent.is_some_and(|percent| (35..95).contains(&percent)) && screen.contains("about ")
+    });
     home.keep(&term, "run.svg");
 }

@@ -6,7 +6,7 @@ use crate::report::inert;
 use crate::tui::action::{Action, Section};
 use crate::tui::keymap::Key;
 use crate::tui::msg::{Running, Seat};
-use crate::tui::pen::{BAD, Click, GOOD, Pen};
+use crate::tui::pen::{BAD, Click, GOOD, PROSE, Pen};
 use crate::tui::screens::{Screen, backups, diff, help, home, options, pick, preflight};
 use crate::tui::screens::{report, review, run, runs, settings};
 use crate::tui::theme::Role;
@@ -100,7 +100,7 @@ impl App {
                 false => (GOOD, Role::Good),
             };
             // What takes several lines covers what is above, for as long as it stays.
-            let wide = usize::from(area.width - 2);
+            let wide = usize::from((area.width - 2).min(PROSE));
             let lines = inert::wrap(text, wide, TOAST_LINES, self.setup.look.marks);
             let top = (y + 1).saturating_sub(lines.len() as u16);
             pen.fill(Rect::new(area.x, top, area.width, y + 1 - top), Role::Text);
@@ -129,10 +129,11 @@ impl App {
             .filter(|a| shown(a) && seen.insert(*a));
         let one = |pen: &mut Pen, x: u16, action: Action, draw: bool| -> u16 {
             let key = self.key_for(action);
-            let wide = key.chars().count() as u16 + 1 + action.title().chars().count() as u16;
+            let title = self.title_of(action);
+            let wide = key.chars().count() as u16 + 1 + title.chars().count() as u16;
             if draw {
                 let took = pen.text(x, area.y, wide, &key, Role::Key) + 1;
-                pen.text(x + took, area.y, wide, action.title(), Role::Dim);
+                pen.text(x + took, area.y, wide, title, Role::Dim);
                 pen.click(Rect::new(x, area.y, wide, 1), Click::Act(action));
             }
             wide
@@ -150,6 +151,14 @@ impl App {
         }
         if let Some(action) = last {
             one(pen, x, action, true);
+        }
+    }
+
+    /// What an action is called here.
+    fn title_of(&self, action: Action) -> &'static str {
+        match (action, self.screen) {
+            (Action::Toggle, Screen::Preflight) => "Acknowledge",
+            _ => action.title(),
         }
     }
 

@@ -1,13 +1,13 @@
 //! Backups: what they are of, whether they read back, and making a store from one.
 
 use crate::engine::BackupInfo;
-use crate::report::{Failure, words};
+use crate::report::{Failure, inert, words};
 use crate::store::Address;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::msg::Effect;
 use crate::tui::pen::{BAD, GOOD, Pen, WARN};
-use crate::tui::screens::{home, pick};
+use crate::tui::screens::{Screen, home, pick};
 use crate::tui::theme::Role;
 use crate::tui::widgets::list::{List, Move};
 use ratatui::layout::Rect;
@@ -64,7 +64,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Restore => {
             let path = chosen(app).map(|b| b.path.display().to_string());
             match path.map(|path| Address::parse(&path)) {
-                Some(Ok(address)) => pick::start(app, Some(pick::Wanted::Address(address))),
+                Some(Ok(address)) => {
+                    let effects = pick::start(app, Some(pick::Wanted::Address(address)));
+                    app.before.push(Screen::Backups);
+                    effects
+                }
                 Some(Err(error)) => {
                     app.complain(error.to_string());
                     Vec::new()
@@ -89,7 +93,11 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     }
     let heads = Rect { height: 1, ..area };
     let wide = area.width >= 76;
+    // As wide as what stands in it, so that the numbers stand by it.
+    let origins = rows.iter().flatten();
+    let longest = origins.map(|b| inert::width(&home::home_short(&b.origin)) as u16);
     let origin = area.width.saturating_sub(if wide { 58 } else { 33 });
+    let origin = origin.min(longest.max().unwrap_or(0).max(8) + 2);
     let columns = |pen: &mut Pen, x: u16, y: u16, parts: [&str; 5], role: Role| {
         pen.text(x, y, 16, parts[0], role);
         pen.path(x + 18, y, origin, parts[1], role);
@@ -102,7 +110,7 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     };
     let names = ["made", "of", "memories", "relationships", "size"];
     columns(pen, heads.x + 4, heads.y, names, Role::Dim);
-    let list = Rect::new(area.x, area.y + 1, area.width, area.height - 1);
+    let list = Rect::new(area.x, area.y + 1, area.width, area.height - 1 - BELOW);
     app.backups
         .list
         .view(pen, list, rows.len(), true, |pen, i, at| {
@@ -134,4 +142,27 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
                 }
             }
         });
+    let below = Rect::new(area.x, area.bottom() + 1 - BELOW, area.width, BELOW - 1);
+    match rows.get(app.backups.list.at) {
+        Some(Ok(backup)) => {
+            let path = home::home_short(&backup.path.display().to_string());
+            pen.path(below.x, below.y, below.width, &path, Role::Dim);
+            let size = words::bytes(backup.bytes);
+            let mut text = format!("{}, {size}", words::counts(&backup.counts));
+            if !backup.finished {
+                text += "; it was broken off and may not hold everything";
+            }
+            let y = below.y + 1;
+            pen.text(below.x, y, below.width, &text, Role::Dim);
+        }
+        Some(Err(failure)) => {
+            let remedy = failure.remedy.as_deref().unwrap_or_default();
+            let text = format!("{}. {remedy}", failure.message);
+            pen.wrapped(below, text.trim_end(), Role::Text);
+        }
+        None => {}
+    }
 }
+
+/// Rows for what is under the cursor, and one above them.
+const BELOW: u16 = 3;

@@ -84,6 +84,10 @@ pub fn compare(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let (a, b) = (a.address.clone(), b.address.clone());
+    if pick::is_same(&a, &b) {
+        app.complain("Both are the same store. Choose another to compare it with.");
+        return Vec::new();
+    }
     app.diff.asking = true;
     app.diff.names = (a.to_string(), b.to_string());
     vec![Effect::Compare(a, b)]

@@ -91,7 +91,7 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
             }
             Line::Key(keys, help) => {
                 pen.right(area.x, y, 16, keys, Role::Key);
-                pen.text(area.x + 18, y, area.width - 18, help, Role::Text);
+                pen.text(area.x + 18, y, area.width - 20, help, Role::Text);
             }
         }
     }

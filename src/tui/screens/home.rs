@@ -2,13 +2,13 @@
 //! the last reports.
 
 use crate::engine::RunStatus;
-use crate::report::{Failure, Outcome, words};
+use crate::report::{Failure, Outcome, inert, words};
 use crate::store::Address;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
 use crate::tui::msg::{Again, Effect, Place, PlaceState, RunRow, Running};
-use crate::tui::pen::{ARROW, BAD, CHOSEN, GOOD, Pen, Sign, WAITING, WARN};
+use crate::tui::pen::{ARROW, BAD, CHOSEN, GOOD, PROSE, Pen, Sign, WAITING, WARN};
 use crate::tui::screens::{Screen, diff, pick, runs};
 use crate::tui::theme::Role;
 use crate::tui::widgets::list::{List, Move};
@@ -241,9 +241,13 @@ fn open_place(app: &mut App, i: usize) -> Vec<Effect> {
 /// Draws it.
 pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     let lines = app.home.lines();
-    let body = Rect::new(area.x, area.y, area.width, area.height);
-    let columns = Columns::of(body.width);
+    let body = Rect::new(area.x, area.y, area.width, area.height - BELOW);
+    let columns = Columns::of(body.width, longest(app));
     let at = app.home.list.at;
+    let under = Rect::new(area.x, body.bottom() + 1, area.width, BELOW - 1);
+    if let Some(line) = lines.get(at) {
+        told(app, pen, under, line);
+    }
     app.home
         .list
         .view(pen, body, lines.len(), true, |pen, i, row| {
@@ -298,6 +302,77 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     }
 }
 
+/// Rows for what is under the cursor in full, and one above them.
+const BELOW: u16 = 3;
+
+/// Columns that the longest name of a store takes.
+fn longest(app: &App) -> u16 {
+    let all = app.home.places.iter().flatten();
+    all.map(|p| inert::width(&named(p)) as u16)
+        .max()
+        .unwrap_or(0)
+}
+
+/// A store by its profile and its place.
+fn named(place: &Place) -> String {
+    let short = home_short(&place.place);
+    match place.profile() {
+        Some(name) => format!("{name}: {short}"),
+        None => short,
+    }
+}
+
+/// What is known of a line in full, also where its columns have no room for it.
+fn told(app: &App, pen: &mut Pen, area: Rect, line: &Line) {
+    let (x, y, width) = (area.x, area.y, area.width);
+    match line {
+        Line::Heading(_) | Line::Gap => {}
+        Line::Sample => {
+            let text = "A store to try memferry with; it is written where memferry keeps its own.";
+            pen.wrapped(area, text, Role::Dim);
+        }
+        Line::Unfinished(i) | Line::Report(i) => {
+            let Some(run) = app.home.runs.get(*i) else {
+                return;
+            };
+            runs::ends(pen, Rect { height: 1, ..area }, run, Role::Dim);
+            pen.text(x, y + 1, width, &run.summary, Role::Dim);
+        }
+        Line::Place(i) => {
+            let places = app.home.places.as_ref();
+            let Some(place) = places.and_then(|all| all.get(*i)) else {
+                return;
+            };
+            if let PlaceState::Failed(failure) = &place.state {
+                let remedy = failure.remedy.as_deref().unwrap_or_default();
+                let text = format!("{}. {remedy}", failure.message);
+                pen.wrapped(area, text.trim_end(), Role::Text);
+                return;
+            }
+            pen.path(x, y, width, &named(place), Role::Dim);
+            let known = match &place.state {
+                PlaceState::Known(d) if d.exists => facts(app, d),
+                PlaceState::Known(_) => "not there".to_owned(),
+                PlaceState::Looking => "looking".to_owned(),
+                _ => "memferry has no such kind of store yet".to_owned(),
+            };
+            pen.text(x, y + 1, width, &known, Role::Dim);
+        }
+    }
+}
+
+fn facts(app: &App, d: &crate::store::Description) -> String {
+    let mut parts = Vec::new();
+    parts.extend(d.counts.as_ref().map(words::counts));
+    parts.extend(d.bytes.map(words::bytes));
+    parts.extend(d.changed_at.map(|at| {
+        let at = at.saturating_mul(1_000);
+        words::moment(at, app.now, &app.setup.zone)
+    }));
+    parts.push(d.layout.clone());
+    parts.join(", ")
+}
+
 /// Where the numbers of a store stand: all of them where there is room.
 struct Columns {
     size: bool,
@@ -311,7 +386,7 @@ const SIZE: u16 = 10;
 const CHANGE: u16 = 12;
 
 impl Columns {
-    fn of(width: u16) -> Self {
+    fn of(width: u16, longest: u16) -> Self {
         let (wide, size) = (width >= 76, width >= 98);
         let mut numbers = MEMORIES + 2;
         if wide {
@@ -323,7 +398,10 @@ impl Columns {
         Self {
             size,
             wide,
-            place: width.saturating_sub(2 + 15 + numbers + 2),
+            // As wide as what stands in it, so that the numbers stand by it.
+            place: width
+                .saturating_sub(2 + 15 + numbers + 2)
+                .min(longest.max(20)),
         }
     }
 
@@ -380,12 +458,7 @@ impl Columns {
             PlaceState::Known(d) if !d.exists => Some("not there".to_owned()),
             PlaceState::Known(_) => None,
         };
-        let name = place.profile();
-        let shown = match name {
-            Some(name) => format!("{name}: {}", home_short(&place.place)),
-            None => home_short(&place.place),
-        };
-        pen.path(x, row.y, self.place, &shown, dim);
+        pen.path(x, row.y, self.place, &named(place), dim);
         if let Some(state) = state {
             pen.text(tail + 1, row.y, rest.saturating_sub(1), &state, role);
             return;
@@ -451,6 +524,11 @@ pub fn run_sign(row: &RunRow) -> (Sign, Role, &'static str) {
 fn run_line(app: &App, pen: &mut Pen, row: Rect, run: &RunRow, chosen: bool) {
     let plain = if chosen { Role::Selected } else { Role::Text };
     let dim = if chosen { Role::Selected } else { Role::Dim };
+    // No wider than is read well.
+    let row = Rect {
+        width: row.width.min(PROSE),
+        ..row
+    };
     let (sign, role, word) = run_sign(run);
     pen.sign(row.x, row.y, sign, role);
     let mut x = row.x + 2;

@@ -247,6 +247,18 @@ pub fn would(review: &Review, policy: &str) -> String {
     }
 }
 
+/// The same where there is little room.
+fn shortly(review: &Review, policy: &str) -> String {
+    let (changed, kept) = (review.changed.total(), review.kept.total());
+    let n = words::number;
+    match policy {
+        "overwrite" => format!("{} replaced", n(changed + kept)),
+        "newest" => format!("{} replaced, {} stay", n(changed), n(kept)),
+        "fail" => "refused".to_owned(),
+        _ => format!("{} stay", n(changed + kept)),
+    }
+}
+
 /// Draws it.
 pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     let state = &app.options;
@@ -260,7 +272,8 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
         if let Some(field) = form.field("policy") {
             field.note = would(&found.review, &policy);
             if found.review.changed.total() + found.review.kept.total() > 0 {
-                let each = POLICIES.map(|p| format!("{p}: {}", would(&found.review, p)));
+                let said = if area.width < 76 { shortly } else { would };
+                let each = POLICIES.map(|p| format!("{p}: {}", said(&found.review, p)));
                 field.help = each.join(". ") + ".";
             }
         }
@@ -286,18 +299,17 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
             (false, false) => "what is replaced is kept in the run for rolling back".to_owned(),
         };
     }
-    pen.text(
-        area.x,
-        area.y,
-        area.width,
-        "Which memories, and how are they written?",
-        Role::Title,
-    );
+    // Where rows are dear, the stepper alone says where one is.
+    let title = if area.height < 16 { 0 } else { 2 };
+    if title > 0 {
+        let text = "Which memories, and how are they written?";
+        pen.text(area.x, area.y, area.width, text, Role::Title);
+    }
     let below = Rect::new(
         area.x,
-        area.y + 2,
+        area.y + title,
         area.width,
-        area.height.saturating_sub(4),
+        area.height.saturating_sub(2 + title),
     );
     form.view(pen, below, true);
     let below = Rect::new(area.x, area.bottom() - 2, area.width, 2);

@@ -3,10 +3,12 @@
 //! the right.
 
 mod choices;
+mod second;
 mod typing;
 mod view;
 
 pub use choices::{choose_kind, form_of, proposal, sample_path};
+pub use second::is_same;
 pub use typing::{completed, pasted, typed};
 pub use view::view;
 
@@ -19,7 +21,7 @@ use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::dialog::{Dialog, Then};
 use crate::tui::msg::{Effect, Probed, Seat};
-use crate::tui::screens::{Screen, diff, home, options};
+use crate::tui::screens::{Screen, diff, options};
 use crate::tui::widgets::form::{Field, Form};
 use crate::tui::widgets::list::{List, Move};
 use choices::{choices, propose};
@@ -224,18 +226,7 @@ pub fn start(app: &mut App, wanted: Option<Wanted>) -> Vec<Effect> {
     if at.is_none()
         && let Some(Wanted::Address(address)) = &wanted
     {
-        let descriptor = address.descriptor();
-        source.choices.insert(
-            0,
-            Choice {
-                label: home::short(&address.to_string()).to_owned(),
-                detail: address.to_string(),
-                descriptor,
-                preset: Some(address.clone()),
-                sample: false,
-                form: choices::form_at(app, address),
-            },
-        );
+        source.choices.insert(0, choices::of_address(app, address));
     }
     source.list.at = at.unwrap_or(0);
     app.source = source;
@@ -272,10 +263,7 @@ pub fn begin(app: &mut App, seat: Seat) -> Vec<Effect> {
     end(app, seat).choices = choices(app, seat);
     end(app, seat).early = app.home.places.is_none();
     if seat == Seat::Second {
-        let taken = app.diff.first.chosen().and_then(|c| c.preset.clone());
-        let other = |c: &Choice| c.preset.is_none() || c.preset != taken;
-        let second = &mut app.diff.second;
-        second.list.at = second.choices.iter().position(other).unwrap_or(0);
+        return second::propose(app);
     }
     look(app, seat)
 }

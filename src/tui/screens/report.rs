@@ -3,6 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::inert::Marks;
+use crate::report::words::number;
 use crate::report::{self, Outcome, Report, Verdict, Verification, html, json, markdown, words};
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -96,6 +97,8 @@ fn show(app: &mut App, subject: Subject, differences: Vec<report::Difference>) {
         true => app.report.take().map(Box::new),
         false => None,
     };
+    // What was said of reading it is over.
+    app.toast = None;
     app.report = Some(State {
         under,
         subject,
@@ -311,9 +314,15 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
             },
         ),
     };
+    let keymap = &app.setup.keymap;
+    let tight = area.height < 16;
+    if tight && state.page == Page::Differences && state.browser.is_open() {
+        // Two values take all the room there is.
+        return state.browser.view(pen, area, keymap);
+    }
     let mut y = area.y;
     pen.sign(area.x, y, mark, role);
-    let most = if area.height >= 16 { 3 } else { 2 };
+    let most = if tight { 2 } else { 3 };
     y += pen.wrapped(
         Rect::new(area.x + 2, y, area.width - 2, most),
         &summary,
@@ -328,21 +337,25 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
         ),
         Subject::Comparison(a, b, _) => format!("{a} and {b}"),
     };
-    pen.text(area.x + 2, y, area.width - 2, &about, Role::Dim);
-    y += 1;
+    if !tight {
+        pen.text(area.x + 2, y, area.width - 2, &about, Role::Dim);
+        y += 1;
+    }
     kinds(
         pen,
         Rect::new(area.x, y, area.width, 1),
         state.verification(),
     );
     y += 1;
-    tabs(pen, Rect::new(area.x, y, area.width, 1), state);
+    tabs(app, pen, Rect::new(area.x, y, area.width, 1), state);
     y += 1;
-    pen.rule(area.x, y, area.width);
-    y += 1;
+    if !tight {
+        pen.rule(area.x, y, area.width);
+        y += 1;
+    }
     let body = Rect::new(area.x, y, area.width, area.bottom().saturating_sub(y));
     match state.page {
-        Page::Differences => state.browser.view(pen, body),
+        Page::Differences => state.browser.view(pen, body, keymap),
         Page::Checks => checks(pen, body, state),
         Page::Summary => summary_page(app, pen, body, state),
     }
@@ -370,47 +383,57 @@ fn kinds(pen: &mut Pen, at: Rect, verification: Option<&Verification>) {
         );
         return;
     }
+    let all = [
+        ("=", "same", v.same.total()),
+        ("*", "differ", v.differ.total()),
+        ("-", "only in target", v.only_in_target.total()),
+        ("+", "only in source", v.only_in_source.total()),
+        ("!", "unreadable", v.unreadable.total()),
+    ];
+    // All of them in words; else those that count; else all by their signs.
+    let words = |(sign, name, n): &(&str, &str, u64)| format!("{sign} {name} {}", number(*n));
+    let signs = |(sign, _, n): &(&str, &str, u64)| format!("{sign} {}", number(*n));
+    let of_all = |text: &dyn Fn(&(&str, &str, u64)) -> String, least: u64| {
+        let counts = |k: &(usize, &(&str, &str, u64))| k.0 == 0 || k.1.2 >= least;
+        let some = all.iter().enumerate().filter(counts);
+        some.map(|(i, k)| (i, k.2, text(k))).collect::<Vec<_>>()
+    };
+    let room = usize::from(at.width - 2);
+    let ways = [of_all(&words, 0), of_all(&words, 1), of_all(&signs, 0)];
+    let wide = |way: &Vec<(usize, u64, String)>| way.iter().map(|k| k.2.len() + 2).sum::<usize>();
+    let last = ways.len() - 1;
+    let way = ways.iter().position(|way| wide(way) <= room + 2);
+    let way = way.unwrap_or(last);
     let mut x = at.x + 2;
-    for (sign, name, n, bad) in [
-        ("=", "same", v.same.total(), false),
-        ("*", "differ", v.differ.total(), true),
-        ("-", "only in target", v.only_in_target.total(), true),
-        ("+", "only in source", v.only_in_source.total(), true),
-        ("!", "unreadable", v.unreadable.total(), true),
-    ] {
-        if bad && n == 0 && at.width < 90 {
-            continue;
-        }
-        let role = match (bad, n) {
-            (false, _) => Role::Good,
-            (true, 0) => Role::Dim,
-            (true, _) => Role::Bad,
+    for (i, n, text) in &ways[way] {
+        let role = match (i, n) {
+            (0, _) => Role::Good,
+            (_, 0) => Role::Dim,
+            _ => Role::Bad,
         };
-        let text = format!("{sign} {name} {}", words::number(n));
-        x += pen.text(x, at.y, at.right().saturating_sub(x), &text, role) + 2;
+        x += pen.text(x, at.y, at.right().saturating_sub(x), text, role) + 2;
     }
-    if v.identical() && at.width < 90 {
-        pen.text(
-            x,
-            at.y,
-            at.right().saturating_sub(x),
-            "nothing differs",
-            Role::Good,
-        );
+    if v.identical() && way > 0 {
+        let room = at.right().saturating_sub(x);
+        pen.text(x, at.y, room, "nothing differs", Role::Good);
     }
 }
 
-fn tabs(pen: &mut Pen, at: Rect, state: &State) {
+/// The pages, and how to get to them.
+fn tabs(app: &App, pen: &mut Pen, at: Rect, state: &State) {
     let mut x = at.x;
     for page in state.pages() {
         let name = match page {
             Page::Summary => "Summary".to_owned(),
             Page::Checks => "Checks".to_owned(),
             Page::Differences => {
-                format!(
-                    "Differences ({})",
-                    words::number(state.browser.len() as u64)
-                )
+                let kept = state.browser.len() as u64;
+                match state.verification().map_or(0, found) {
+                    all if all > kept => {
+                        format!("Differences ({} of {})", number(kept), number(all))
+                    }
+                    _ => format!("Differences ({})", number(kept)),
+                }
             }
         };
         let role = if *page == state.page {
@@ -425,6 +448,21 @@ fn tabs(pen: &mut Pen, at: Rect, state: &State) {
         }
         x += pen.raw(x, at.y, at.right().saturating_sub(x), &text, role) + 1;
     }
+    if !state.browser.is_open() {
+        let keys = [Action::Left, Action::Right].map(|a| app.setup.keymap.shown(a));
+        let hint = keys.join(", ");
+        if usize::from(at.right().saturating_sub(x)) > hint.len() + 1 {
+            pen.text(x + 1, at.y, at.right() - x - 1, &hint, Role::Key);
+        }
+    }
+}
+
+/// How many differences there are, also where not all are kept.
+fn found(v: &Verification) -> u64 {
+    [v.differ, v.only_in_target, v.only_in_source, v.unreadable]
+        .map(|tally| tally.total())
+        .iter()
+        .sum()
 }
 
 /// Its sign if it begins something, its text, how it is drawn.

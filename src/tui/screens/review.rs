@@ -4,13 +4,13 @@
 
 use crate::engine::{Command, OnConflict, Plan, Review, Sample, Verify};
 use crate::report::words::{self, Nodes, shell};
-use crate::report::{Difference, Mark};
+use crate::report::{Difference, Mark, inert};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::browser::Browser;
 use crate::tui::dialog::{Dialog, Then};
 use crate::tui::msg::Effect;
-use crate::tui::pen::{Pen, WARN};
+use crate::tui::pen::{PROSE, Pen, WARN};
 use crate::tui::screens::{Screen, home, preflight};
 use crate::tui::theme::Role;
 use crate::tui::widgets::bars;
@@ -156,9 +156,12 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             }
             let nodes = Nodes::of(&[review.staged]);
             let name = review.target_name().to_owned();
-            let mut done = vec![format!("{} overwritten", nodes.tally(review.changed))];
+            let mut done = vec![format!(
+                "{} will be overwritten",
+                nodes.tally(review.changed)
+            )];
             if review.removed.total() > 0 {
-                done.push(format!("{} removed", nodes.tally(review.removed)));
+                done.push(format!("{} will be removed", nodes.tally(review.removed)));
             }
             let text = format!(
                 "In {}: {}. To go on, type its name: {name}",
@@ -247,7 +250,7 @@ pub fn typed(app: &mut App, event: KeyEvent) -> Option<Vec<Effect>> {
 /// Draws it.
 pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     if let Some(browser) = &app.review.browser {
-        return browser.view(pen, area);
+        return browser.view(pen, area, &app.setup.keymap);
     }
     let Some(review) = &app.review.review else {
         return;
@@ -271,6 +274,11 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     }
     y += 1 + u16::from(roomy);
     let present = review.present.unwrap_or_default();
+    let wanted = app.preflight.plan.as_ref().is_some_and(|p| p.write.backup);
+    let backup = (wanted && present.total() > 0 && !review.nothing_to_do()).then(|| {
+        let folder = app.setup.paths.state_dir.join("backups");
+        home::home_short(&folder.display().to_string())
+    });
     let rows = [
         ("memories", review.staged.memories, present.memories),
         (
@@ -299,8 +307,9 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     if roomy {
         y += 1;
         // More of them where there is room for everything else.
-        let spare = area.height.saturating_sub(22).min(16);
-        let rows = 4.min(area.height.saturating_sub(16)).max(spare);
+        let backup = u16::from(backup.is_some());
+        let spare = area.height.saturating_sub(22 + backup).min(16);
+        let rows = 4.min(area.height.saturating_sub(16 + backup)).max(spare);
         let there = app.target.found().and_then(|p| p.inspection.as_ref());
         let most = review.types.values().max().copied().unwrap_or(0);
         let mut used = types(pen, Rect::new(left, y, half, rows), &review.types, most);
@@ -313,14 +322,14 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
             ));
         }
         y += used + u16::from(used > 0);
-        for (samples, name) in [
-            (&review.newest, "newest in the source"),
-            (&review.newest_present, "newest in the target"),
-        ] {
-            y += newest(app, pen, Rect::new(area.x, y, area.width, 1), samples, name);
-        }
     }
-    y += 1;
+    for (samples, name) in [
+        (&review.newest, "newest in the source"),
+        (&review.newest_present, "newest in the target"),
+    ] {
+        y += newest(app, pen, Rect::new(area.x, y, area.width, 1), samples, name);
+    }
+    y += u16::from(roomy);
     let nodes = Nodes::of(&[review.staged, present]);
     for (name, tally, role) in [
         ("will be added", review.added, Role::Good),
@@ -339,6 +348,12 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
         };
         pen.text(area.x, y, 17, name, Role::Text);
         pen.text(area.x + 18, y, area.width - 18, &text, role);
+        y += 1;
+    }
+    if let (Some(folder), true) = (&backup, roomy) {
+        pen.text(area.x, y, 17, "kept for undo", Role::Text);
+        let text = format!("a backup first, in {folder}");
+        pen.text(area.x + 18, y, area.width - 18, &text, Role::Text);
         y += 1;
     }
     let accepted = app.preflight.accepted.len() as u64;
@@ -392,13 +407,23 @@ fn newest(app: &App, pen: &mut Pen, area: Rect, samples: &[Sample], name: &str) 
 /// The command line, and what is asked.
 fn consent(app: &App, pen: &mut Pen, area: Rect, y: u16, review: &Review) {
     let mut bottom = area.bottom();
+    let name = review.target_name();
     let ask = match (review.overwrites(), review.nothing_to_do()) {
-        (true, _) => format!(
-            "What exists will be changed: Enter asks for the name {}.",
-            review.target_name()
-        ),
+        (true, _) => format!("What exists will be changed: Enter asks for the name {name}."),
         (false, true) => "There is nothing to write. Enter ends the run with a report.".to_owned(),
         (false, false) => "Nothing that exists will be changed. Enter begins to write.".to_owned(),
+    };
+    // The question itself says the name in full.
+    let ask = match (
+        inert::width(&ask) + 2 > usize::from(area.width),
+        review.overwrites(),
+    ) {
+        (false, _) => ask,
+        (true, true) => "This changes what exists: Enter asks for its name.".to_owned(),
+        (true, false) if review.nothing_to_do() => {
+            "Nothing to write: Enter ends the run.".to_owned()
+        }
+        (true, false) => "Nothing that exists is changed. Enter begins to write.".to_owned(),
     };
     let role = if review.overwrites() {
         Role::Warn
@@ -419,8 +444,8 @@ fn consent(app: &App, pen: &mut Pen, area: Rect, y: u16, review: &Review) {
     };
     let text = format!("$ {}", command(app, &plan));
     let room = bottom.saturating_sub(y + 1).min(3);
-    let width = usize::from(area.width);
-    let lines = crate::report::inert::wrap(&text, width, room.into(), pen.look.marks).len() as u16;
+    let width = usize::from(area.width.min(PROSE));
+    let lines = inert::wrap(&text, width, room.into(), pen.look.marks).len() as u16;
     if room > 0 {
         let at = Rect::new(
             area.x,

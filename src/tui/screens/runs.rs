@@ -144,6 +144,8 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
         ..area
     };
     let wide = area.width >= 100;
+    let moment = |row: &RunRow| words::moment(row.at, app.now, &app.setup.zone).len();
+    let moments = rows.iter().map(moment).max().unwrap_or(0) as u16;
     app.runs
         .list
         .view(pen, list, rows.len(), true, |pen, i, at| {
@@ -156,8 +158,8 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
             pen.text(at.x + 2, at.y, 12, word, role);
             let mut x = at.x + 15;
             let moment = words::moment(row.at, app.now, &app.setup.zone);
-            pen.text(x, at.y, 18, &moment, dim);
-            x += 19;
+            pen.text(x, at.y, moments, &moment, dim);
+            x += moments + 2;
             let room = at.right().saturating_sub(x);
             let names = if wide { 24 } else { room.saturating_sub(4) / 2 };
             x += pen.path(x, at.y, names, home::short(&row.source), plain) + 1;
@@ -179,12 +181,18 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
                 Role::Dim,
             )
             .min(1);
-        let rest = Rect::new(
-            area.x,
-            below.y + took,
-            area.width,
-            detail.saturating_sub(took),
-        );
+        let (x, y) = (area.x, below.y + took);
+        ends(pen, Rect::new(x, y, area.width, 1), row, Role::Text);
+        let rest = Rect::new(x, y + 1, area.width, detail.saturating_sub(took + 1));
         pen.wrapped(rest, &row.summary, Role::Text);
     }
+}
+
+/// Where a run went from, and where to.
+pub fn ends(pen: &mut Pen, at: Rect, run: &RunRow, role: Role) {
+    let half = at.width / 2 - 2;
+    let mut x = at.x + pen.path(at.x, at.y, half, &home::home_short(&run.source), role) + 1;
+    x += pen.sign(x, at.y, ARROW, Role::Dim) + 1;
+    let room = at.right().saturating_sub(x);
+    pen.path(x, at.y, room, &home::home_short(&run.target), role);
 }

@@ -282,6 +282,12 @@ impl Form {
         }
     }
 
+    /// Rows it takes where there is room for everything, and two of help.
+    pub fn rows(&self) -> u16 {
+        let shown = self.fields.iter().filter(|f| f.shown).count() as u16;
+        shown.saturating_mul(2).saturating_add(2)
+    }
+
     /// Draws it: two rows a field where there is room, else one and the help at the end.
     pub fn view(&self, pen: &mut Pen, area: Rect, focused: bool) {
         let shown: Vec<usize> = (0..self.fields.len())
@@ -292,7 +298,7 @@ impl Form {
         };
         let help_rows = if area.height >= 5 { 2 } else { 0 };
         let room = usize::from(area.height.saturating_sub(help_rows));
-        let spacing = if shown.len() * 2 <= room + 1 { 2 } else { 1 };
+        let spacing = if shown.len() * 2 <= room { 2 } else { 1 };
         let rows = (room / spacing).max(1);
         let mut top = self.top.get().min(shown.len().saturating_sub(rows));
         top = top.min(at).max((at + 1).saturating_sub(rows));
@@ -318,7 +324,8 @@ impl Form {
         if help_rows == 0 {
             return;
         }
-        let below = y.max(area.y + 1) + u16::from(spacing == 1);
+        let spare = area.bottom().saturating_sub(y) > help_rows;
+        let below = y.max(area.y + 1) + u16::from(spacing == 1 && spare);
         let room = area.bottom().saturating_sub(below).min(3);
         let help = Rect::new(area.x, below, area.width, room);
         if let Some(field) = self.fields.get(self.at).filter(|_| focused) {

@@ -45,6 +45,18 @@ pub fn form_of(descriptor: &'static Descriptor, preset: Option<&Address>) -> For
     Form::new(fields.collect())
 }
 
+/// A store that is not among those found.
+pub(super) fn of_address(app: &App, address: &Address) -> Choice {
+    Choice {
+        label: home::short(&address.to_string()).to_owned(),
+        detail: address.to_string(),
+        descriptor: address.descriptor(),
+        preset: Some(address.clone()),
+        sample: false,
+        form: form_at(app, address),
+    }
+}
+
 pub(super) fn choices(app: &App, seat: Seat) -> Vec<Choice> {
     let mut all: Vec<Choice> = Vec::new();
     let fits = |d: &Descriptor| match seat {
@@ -65,6 +77,7 @@ pub(super) fn choices(app: &App, seat: Seat) -> Vec<Choice> {
             });
         }
     };
+    let mut found = Vec::new();
     for place in app.home.places.iter().flatten() {
         let there = match &place.state {
             PlaceState::Known(d) => d.exists,
@@ -72,11 +85,15 @@ pub(super) fn choices(app: &App, seat: Seat) -> Vec<Choice> {
             PlaceState::Unsupported => false,
         };
         if let Some(address) = place.address.as_ref().filter(|_| there) {
-            let name = place.profile();
+            let name = place.profile().map(str::to_owned);
             let short = home::short(&place.place).to_owned();
-            let label = name.map_or(short, str::to_owned);
-            push(label, home::home_short(&place.place), address, false);
+            let detail = home::home_short(&place.place);
+            found.push((name, short, detail, address.clone()));
         }
+    }
+    tell_apart(&mut found);
+    for (name, label, detail, address) in found {
+        push(name.unwrap_or(label), detail, &address, false);
     }
     for (name, profile) in &app.setup.config.profiles {
         push(
@@ -106,6 +123,21 @@ pub(super) fn choices(app: &App, seat: Seat) -> Vec<Choice> {
         form: form_of(d, None),
     }));
     all
+}
+
+/// A store that was found: its profile, its short name, where it is.
+type Found = (Option<String>, String, String, Address);
+
+/// Stores that are called alike get the folder, or the server, before their names.
+fn tell_apart(found: &mut [Found]) {
+    let unnamed = found.iter().filter(|f| f.0.is_none());
+    let short: Vec<_> = unnamed.map(|f| f.1.clone()).collect();
+    for (_, label, place, _) in found.iter_mut().filter(|f| f.0.is_none()) {
+        if short.iter().filter(|s| *s == label).count() > 1 {
+            let parts: Vec<_> = place.rsplit('/').take(2).collect();
+            *label = parts.into_iter().rev().collect::<Vec<_>>().join("/");
+        }
+    }
 }
 
 /// A new file in the present folder, for every kind that is a file.

@@ -2,10 +2,11 @@
 //! the right.
 
 use super::{Pick, Probe, end_of};
-use crate::report::words;
+use crate::report::{inert, words};
+use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::msg::Seat;
-use crate::tui::pen::{ARROW, BAD, DOT, GOOD, Pen, WARN};
+use crate::tui::msg::{Probed, Seat};
+use crate::tui::pen::{ARROW, BAD, DOT, GOOD, PROSE, Pen, Sign, WARN};
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
 
@@ -25,6 +26,8 @@ pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
         Seat::First => "Compare which store?",
         Seat::Second => "With which other?",
     };
+    let labels = pick.choices.iter().map(|c| inert::width(&c.label) as u16);
+    let names = labels.max().unwrap_or(0).clamp(12, 26);
     pen.text(area.x, area.y, left, heading, Role::Title);
     let list = Rect::new(area.x, area.y + 2, left, area.height.saturating_sub(2));
     pick.list.view(
@@ -40,16 +43,16 @@ pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
                 (false, true) => Role::Accent,
                 _ => Role::Text,
             };
-            let name = if wide { 15.min(at.width) } else { at.width };
-            pen.text(at.x, at.y, name, &choice.label, plain);
+            let name = if wide { names } else { at.width };
+            pen.path(at.x, at.y, name, &choice.label, plain);
             if wide {
                 let dim = if chosen { Role::Selected } else { Role::Dim };
-                let rest = at.width.saturating_sub(16);
+                let rest = at.width.saturating_sub(names + 1);
                 match &choice.preset {
                     Some(_) if !choice.sample => {
-                        pen.path(at.x + 16, at.y, rest, &choice.detail, dim)
+                        pen.path(at.x + names + 1, at.y, rest, &choice.detail, dim)
                     }
-                    _ => pen.text(at.x + 16, at.y, rest, &choice.detail, dim),
+                    _ => pen.text(at.x + names + 1, at.y, rest, &choice.detail, dim),
                 };
             }
         },
@@ -74,127 +77,120 @@ pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
             _ => pen.text(at.x, at.y, at.width, &choice.detail, Role::Dim),
         };
     }
-    let said = 7.min(right.height / 2);
+    let said = said(app, pick);
+    let wide = right.width.saturating_sub(2).min(PROSE).into();
+    let rows = |line: &Said| {
+        let rows = inert::wrap(&line.2, wide, MOST, pen.look.marks).len();
+        rows.max(1) as u16
+    };
+    let need = said.iter().map(rows).sum::<u16>().min(right.height / 2);
+    // What the store answered stands under its form, wherever there is room between them.
+    let room = right.height.saturating_sub(3 + need);
     let form = Rect::new(
         right.x,
         right.y + 3,
         right.width,
-        right.height.saturating_sub(3 + said),
+        room.min(choice.form.rows() + 1),
     );
     choice.form.view(pen, form, pick.on_form);
-    let below = Rect::new(right.x, right.bottom() - said, right.width, said);
-    answer(app, pick, pen, below);
+    let below = Rect::new(right.x, form.bottom(), right.width, need);
+    answer(app, pick, pen, below, &said);
 }
 
-fn answer(app: &App, pick: &Pick, pen: &mut Pen, area: Rect) {
+/// Most rows of one thing that is said of a store.
+const MOST: usize = 2;
+
+/// One thing that is said of a store.
+type Said = (Sign, Role, String, Role);
+
+fn answer(app: &App, pick: &Pick, pen: &mut Pen, area: Rect, said: &[Said]) {
+    if matches!(pick.probe, Probe::Asking) {
+        let spinner = pen.look.spinner(app.now);
+        pen.raw(area.x, area.y, 2, spinner, Role::Accent);
+    }
     let mut y = area.y;
-    let mut line = |pen: &mut Pen, sign, role, text: &str, plain: Role| {
-        if y < area.bottom() {
-            pen.sign(area.x, y, sign, role);
-            let at = Rect::new(
-                area.x + 2,
-                y,
-                area.width.saturating_sub(2),
-                area.bottom() - y,
-            );
-            y += pen
-                .wrapped(
-                    Rect {
-                        height: at.height.min(2),
-                        ..at
-                    },
-                    text,
-                    plain,
-                )
-                .max(1);
+    for (sign, role, text, plain) in said {
+        let room = area.bottom().saturating_sub(y);
+        if room == 0 {
+            return;
         }
-    };
+        pen.sign(area.x, y, *sign, *role);
+        let width = area.width.saturating_sub(2);
+        let at = Rect::new(area.x + 2, y, width, room.min(MOST as u16));
+        y += pen.wrapped(at, text, *plain).max(1);
+    }
+}
+
+/// What is known of the chosen store.
+fn said(app: &App, pick: &Pick) -> Vec<Said> {
+    let mut all = Vec::new();
     match &pick.probe {
         Probe::None => {
-            pen.text(
-                area.x,
-                area.y,
-                area.width,
-                "Not asked yet; Enter asks it.",
-                Role::Dim,
-            );
+            let key = app.setup.keymap.shown(Action::Next);
+            let text = format!("Not asked yet; {key} asks it.");
+            all.push((NOTHING, Role::Dim, text, Role::Dim));
         }
-        Probe::Asking => {
-            let spinner = pen.look.spinner(app.now);
-            pen.raw(area.x, area.y, 2, spinner, Role::Accent);
-            pen.text(area.x + 2, area.y, area.width - 2, "asking", Role::Dim);
-        }
+        Probe::Asking => all.push((NOTHING, Role::Dim, "asking".to_owned(), Role::Dim)),
         Probe::Failed(failure) => {
-            line(pen, BAD, Role::Bad, &failure.message, Role::Bad);
-            if let Some(remedy) = &failure.remedy {
-                line(pen, ARROW, Role::Dim, remedy, Role::Text);
-            }
+            all.push((BAD, Role::Bad, failure.message.clone(), Role::Bad));
+            let remedy = failure.remedy.clone();
+            all.extend(remedy.map(|remedy| (ARROW, Role::Dim, remedy, Role::Text)));
         }
-        Probe::Here(probed) => {
-            let d = &probed.description;
-            let ms = format!("{:.1} ms", probed.ms);
-            match (d.exists, pick.seat) {
-                (true, _) => line(
-                    pen,
-                    GOOD,
-                    Role::Good,
-                    &format!("{}, {ms}", d.layout),
-                    Role::Text,
-                ),
-                (false, Seat::Target) => {
-                    line(
-                        pen,
-                        GOOD,
-                        Role::Good,
-                        "not there yet: it will be made",
-                        Role::Text,
-                    );
-                    return;
-                }
-                (false, _) => {
-                    line(pen, BAD, Role::Bad, "not there", Role::Bad);
-                    return;
-                }
+        Probe::Here(probed) => found(pick.seat, probed, &mut all),
+    }
+    all
+}
+
+/// No sign at all.
+const NOTHING: Sign = Sign("", "");
+
+fn found(seat: Seat, probed: &Probed, all: &mut Vec<Said>) {
+    let d = &probed.description;
+    if !d.exists {
+        all.push(match seat {
+            Seat::Target => {
+                let text = "not there yet: it will be made".to_owned();
+                (GOOD, Role::Good, text, Role::Text)
             }
-            let mut facts = Vec::new();
-            facts.extend(d.counts.as_ref().map(words::counts));
-            facts.extend(d.bytes.map(words::bytes));
-            let empty = d.counts.is_some_and(|c| c.total() == 0);
-            let (sign, role) = match (pick.seat, empty) {
-                (Seat::Target, false) | (Seat::Source, true) => (WARN, Role::Warn),
-                _ => (GOOD, Role::Good),
-            };
-            let said = match (pick.seat, empty) {
-                (Seat::Target, false) => format!("not empty: {}", facts.join(", ")),
-                (Seat::Source, true) => format!("nothing in it: {}", facts.join(", ")),
-                _ => facts.join(", "),
-            };
-            line(pen, sign, role, &said, Role::Text);
-            if let Some(inspection) = &probed.inspection {
-                let mut types: Vec<_> = inspection.types.iter().collect();
-                types.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-                let some = types
-                    .iter()
-                    .take(4)
-                    .map(|(t, n)| format!("{} {t}", words::number(**n)));
-                let some: Vec<_> = some.collect();
-                if !some.is_empty() {
-                    line(pen, DOT, Role::Dim, &some.join(", "), Role::Dim);
-                }
-                if let Some(newest) = inspection.newest.first() {
-                    let text = format!("newest: \"{}\"", newest.title);
-                    line(pen, DOT, Role::Dim, &text, Role::Dim);
-                }
-            }
-            if d.in_use {
-                line(
-                    pen,
-                    WARN,
-                    Role::Warn,
-                    "another program has it open",
-                    Role::Text,
-                );
-            }
+            _ => (BAD, Role::Bad, "not there".to_owned(), Role::Bad),
+        });
+        return;
+    }
+    let text = format!("{}, {:.1} ms", d.layout, probed.ms);
+    all.push((GOOD, Role::Good, text, Role::Text));
+    let mut facts = Vec::new();
+    facts.extend(d.counts.as_ref().map(words::counts));
+    facts.extend(d.bytes.map(words::bytes));
+    let facts = facts.join(", ");
+    let empty = d.counts.is_some_and(|c| c.total() == 0);
+    all.push(match (seat, empty) {
+        (Seat::Target, false) => {
+            let text = format!("not empty: {facts}");
+            (WARN, Role::Warn, text, Role::Text)
         }
+        (Seat::Source, true) => {
+            let text = format!("nothing in it: {facts}");
+            (WARN, Role::Warn, text, Role::Text)
+        }
+        _ => (GOOD, Role::Good, facts, Role::Text),
+    });
+    if let Some(inspection) = &probed.inspection {
+        let mut types: Vec<_> = inspection.types.iter().collect();
+        types.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        let some = types.iter().take(4);
+        let some: Vec<_> = some
+            .map(|(t, n)| format!("{} {t}", words::number(**n)))
+            .collect();
+        if !some.is_empty() {
+            all.push((DOT, Role::Dim, some.join(", "), Role::Dim));
+        }
+        if let Some(newest) = inspection.newest.first() {
+            let text = format!("newest: \"{}\"", newest.title);
+            all.push((DOT, Role::Dim, text, Role::Dim));
+        }
+    }
+    if d.in_use {
+        let text = "another program has it open".to_owned();
+        all.push((WARN, Role::Warn, text, Role::Text));
     }
 }

@@ -41,7 +41,7 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
     }
     let took = match over && app.run.frozen.is_none() {
         true => end(app, pen, body, live),
-        false => numbers(app, pen, body, state),
+        false => numbers(pen, body, state),
     };
     let rest = Rect::new(
         body.x,
@@ -55,6 +55,17 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
 fn ends(pen: &mut Pen, at: Rect, state: &RunState) {
     let half = at.width / 2 - 2;
     let mut x = at.x;
+    if state.source == state.target {
+        // Taking back knows one store only.
+        pen.path(
+            x,
+            at.y,
+            at.width,
+            &home::home_short(&state.target),
+            Role::Text,
+        );
+        return;
+    }
     x += pen.path(x, at.y, half, &home::home_short(&state.source), Role::Text) + 1;
     x += pen.sign(x, at.y, ARROW, Role::Dim) + 1;
     let rest = at.right().saturating_sub(x);
@@ -64,9 +75,12 @@ fn ends(pen: &mut Pen, at: Rect, state: &RunState) {
 /// Phases with state and time, on as many lines as they take.
 fn phases(app: &App, pen: &mut Pen, area: Rect, state: &RunState) -> u16 {
     let (mut x, mut y) = (area.x, area.y);
+    let seldom = |phase: &Phase| matches!(phase, Phase::Rollback | Phase::Finish);
+    // A run that is taken back later has none of the others.
+    let all = state.phases.is_empty() || !state.phases.keys().all(seldom);
     for phase in Phase::ALL {
         let of = state.phases.get(&phase);
-        if of.is_none() && matches!(phase, Phase::Rollback | Phase::Finish) {
+        if of.is_none() && (seldom(&phase) || !all) {
             continue;
         }
         let status = of.map(|p| p.status.clone()).unwrap_or_default();
@@ -120,7 +134,7 @@ fn counted(state: &RunState) -> Option<(Phase, &PhaseState)> {
     found.or_else(|| state.current())
 }
 
-fn numbers(app: &App, pen: &mut Pen, area: Rect, state: &RunState) -> u16 {
+fn numbers(pen: &mut Pen, area: Rect, state: &RunState) -> u16 {
     let Some((phase, of)) = counted(state) else {
         return 0;
     };
@@ -176,10 +190,10 @@ fn numbers(app: &App, pen: &mut Pen, area: Rect, state: &RunState) -> u16 {
             clock(least),
             clock(most)
         ),
+        None if state.paused => "paused; it goes on when you say so".to_owned(),
         None => "too early to say".to_owned(),
     };
     pen.text(area.x + label, y, area.width - label, &text, Role::Text);
-    let _ = app;
     y + 2 - area.y
 }
 
@@ -271,14 +285,13 @@ fn log(app: &App, pen: &mut Pen, area: Rect, state: &RunState, warnings: bool) {
             .map(|(at, l)| (Some(*at), l.as_str()))
             .collect(),
     };
-    if warnings && lines.is_empty() {
-        pen.text(
-            area.x,
-            area.y,
-            area.width,
-            "There are no warnings.",
-            Role::Dim,
-        );
+    if lines.is_empty() {
+        let text = match (warnings, app.run.tall) {
+            (true, _) => "There are no warnings.",
+            (false, Tall::None) => return,
+            (false, _) => "Nothing is in the log yet.",
+        };
+        pen.text(area.x, area.y, area.width, text, Role::Dim);
         return;
     }
     let rows = usize::from(area.height);
@@ -325,7 +338,8 @@ fn footer(app: &App, pen: &mut Pen, at: Rect, live: &Live, state: &RunState) {
     }
     match (live.how, app.run.pace) {
         (Running::Replayed, Some(0.0)) => parts.push("paused".into()),
-        (Running::Replayed, pace) => parts.push(format!("{} times as fast", pace.unwrap_or(1.0))),
+        (Running::Replayed, None | Some(1.0)) => parts.push("as fast as it ran".into()),
+        (Running::Replayed, Some(pace)) => parts.push(format!("{pace} times as fast")),
         (Running::Watched, _) => parts.push("another process runs it".into()),
         (Running::Own | Running::Prepared, _) => {
             let limit = match state.rate_limit {
