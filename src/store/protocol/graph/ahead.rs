@@ -1,12 +1,12 @@
 //! Ranges of a graph that are asked for ahead of being read: while one reply is taken
-//! apart the server is at the next. Before anything else is asked on the same connection,
-//! what is under way is taken in.
+//! apart the server is at the next. They come in on a connection of their own, so that
+//! something else can be asked meanwhile; on two, the server would only take longer.
 
 use super::compact::{RawEdge, RawNode};
 use super::floats::{Beside, Columns};
 use super::names::Names;
 use super::session::{Row, Session};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Value;
 use crate::store::protocol::resp::Refusal;
 use std::collections::VecDeque;
@@ -17,6 +17,25 @@ const MOST_BYTES: u64 = 8 << 20;
 
 /// Edges in one reply at most.
 const MOST_EDGES: usize = 20_000;
+
+/// The connection that ranges come in on, opened when the first is asked for.
+#[derive(Default)]
+pub(super) struct Wire(Option<Session>);
+
+impl Wire {
+    /// To the graph of that session.
+    fn of(&mut self, session: &Session) -> Result<&mut Session> {
+        Ok(match &mut self.0 {
+            Some(open) => open,
+            none => none.insert(Session::open(&session.endpoint, &session.graph)?),
+        })
+    }
+
+    fn open(&mut self) -> Result<&mut Session> {
+        let open = self.0.as_mut();
+        open.ok_or_else(|| Error::internal("a range is under way on no connection"))
+    }
+}
 
 /// Which records.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,6 +127,12 @@ struct Asked<T> {
     came: Option<Came<T>>,
 }
 
+impl<T: Raw> Asked<T> {
+    fn take(&self, wire: &mut Wire) -> Result<Came<T>> {
+        take(wire.open()?, self.columns, MOST_EDGES, MOST_BYTES)
+    }
+}
+
 /// Ranges of one kind that were asked for, in order.
 pub(super) struct Line<T>(VecDeque<Asked<T>>);
 
@@ -121,13 +146,12 @@ impl<T: Raw> Line<T> {
     /// Asks for a range, behind those that were asked for before.
     pub(super) fn ask(
         &mut self,
-        session: &mut Session,
+        (wire, session): (&mut Wire, &Session),
         ask: Ask,
-        columns: &Columns,
-        names: &Names,
+        (columns, names): (&Columns, &Names),
     ) -> Result<()> {
         let query = ask.query(columns, names, MOST_EDGES);
-        session.send(b"GRAPH.RO_QUERY", &query)?;
+        wire.of(session)?.send(b"GRAPH.RO_QUERY", &query)?;
         self.0.push_back(Asked {
             ask,
             columns: columns.len(),
@@ -152,32 +176,32 @@ impl<T: Raw> Line<T> {
     }
 
     /// Takes the next in; `None` if none was asked for.
-    pub(super) fn next(&mut self, session: &mut Session) -> Result<Option<Came<T>>> {
+    pub(super) fn next(&mut self, wire: &mut Wire) -> Result<Option<Came<T>>> {
         Ok(match self.0.pop_front() {
             None => None,
             Some(Asked {
                 came: Some(came), ..
             }) => Some(came),
-            Some(asked) => Some(take(session, asked.columns, MOST_EDGES, MOST_BYTES)?),
+            Some(asked) => Some(asked.take(wire)?),
         })
     }
 
-    /// Takes all of them in, so that something else can be asked.
-    pub(super) fn calm(&mut self, session: &mut Session) -> Result<()> {
+    /// Takes all of them in, so that others can be asked for.
+    pub(super) fn calm(&mut self, wire: &mut Wire) -> Result<()> {
         for asked in &mut self.0 {
             if asked.came.is_none() {
-                asked.came = Some(take(session, asked.columns, MOST_EDGES, MOST_BYTES)?);
+                asked.came = Some(asked.take(wire)?);
             }
         }
         Ok(())
     }
 
     /// Gives up all of them: what is next is another range.
-    pub(super) fn forget(&mut self, session: &mut Session) -> Result<()> {
+    pub(super) fn forget(&mut self, wire: &mut Wire) -> Result<()> {
         while let Some(asked) = self.0.pop_front() {
             if asked.came.is_none() {
                 // A range that nobody wants was refused, or not: it is all the same.
-                let _ = session.take(|_| Ok(()))?;
+                let _ = wire.open()?.take(|_| Ok(()))?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! grow with the graph. Edges are found from their sources; those of a source with very
 //! many, from their destinations. Ranges grow and shrink with what comes back.
 
-use super::ahead::{Ask, Line, Range, Raw, read_all};
+use super::ahead::{Ask, Line, Range, Raw, Wire, read_all};
 use super::compact::{RawEdge, RawNode};
 use super::floats::{self, Beside, Columns};
 use super::names::Names;
@@ -76,21 +76,6 @@ impl Lane {
     }
 }
 
-/// Another connection to the same graph, opened when it is first needed.
-#[derive(Default)]
-struct Aside(Option<Session>);
-
-impl Aside {
-    fn of(&mut self, session: &Session) -> Result<&mut Session> {
-        let open = self.0.take();
-        let open = open.filter(|open| !open.conn.is_broken() && open.graph == session.graph);
-        Ok(self.0.insert(match open {
-            Some(open) => open,
-            None => Session::open(&session.endpoint, &session.graph)?,
-        }))
-    }
-}
-
 /// Reads a graph by pages.
 pub(super) struct Scanner {
     pub(super) names: Names,
@@ -98,8 +83,7 @@ pub(super) struct Scanner {
     edges: Lane,
     asked_nodes: Line<RawNode>,
     asked_edges: Line<RawEdge>,
-    /// For what a range leaves open, while those behind it are under way.
-    aside: Aside,
+    wire: Wire,
     /// Behind the last id of a node.
     bound: u64,
     ends: HashMap<u64, Key>,
@@ -116,7 +100,7 @@ impl Scanner {
             names,
             asked_nodes: Line::default(),
             asked_edges: Line::default(),
-            aside: Aside::default(),
+            wire: Wire::default(),
             bound: 0,
             ends: HashMap::new(),
             canon: Canon::new(),
@@ -150,8 +134,8 @@ impl Scanner {
             self.lane(kind).seek(after);
         }
         match kind {
-            Kind::Node => self.asked_edges.calm(session)?,
-            Kind::Relationship => self.asked_nodes.calm(session)?,
+            Kind::Node => self.asked_edges.calm(&mut self.wire)?,
+            Kind::Relationship => self.asked_nodes.calm(&mut self.wire)?,
         }
         let mut page = Page::default();
         let mut bytes = 0;
@@ -185,10 +169,10 @@ impl Scanner {
         }
     }
 
-    /// Takes in what is under way, so that something else can be asked.
-    pub(super) fn calm(&mut self, session: &mut Session) -> Result<()> {
-        self.asked_nodes.calm(session)?;
-        self.asked_edges.calm(session)
+    /// Takes in what is under way.
+    pub(super) fn calm(&mut self) -> Result<()> {
+        self.asked_nodes.calm(&mut self.wire)?;
+        self.asked_edges.calm(&mut self.wire)
     }
 
     fn more_nodes(&mut self, session: &mut Session) -> Result<()> {
@@ -197,29 +181,30 @@ impl Scanner {
         let start = self.nodes.from[0].saturating_add(step);
         if start >= self.bound {
             self.nodes.done = true;
-            return self.asked_nodes.forget(session);
+            return self.asked_nodes.forget(&mut self.wire);
         }
         let (lane, line) = (&mut self.nodes, &mut self.asked_nodes);
+        let wire = &mut self.wire;
         let ask = |start| Ask::Nodes(start, start.saturating_add(lane.step));
         let end = look_ahead(
             line,
-            session,
+            (wire, session),
             (start, self.bound),
             ask,
             (&lane.columns, &self.names),
         )?;
-        let range = match line.next(session)? {
-            Some(came) => columns_failed(session, line, &mut lane.columns, came)?,
+        let range = match line.next(wire)? {
+            Some(came) => columns_failed((wire, session), line, &mut lane.columns, came)?,
             None => None,
         };
         let Some(range) = range else { return Ok(()) };
         if range.cut && !range.records.windows(2).all(|w| w[0].0.id < w[1].0.id) {
             lane.step = (lane.step / 4).max(1);
-            return line.forget(session);
+            return line.forget(wire);
         }
         let known = |(raw, _): &(RawNode, Beside)| record::node_is_known(raw, &self.names);
         if !range.records.iter().all(known) {
-            line.forget(session)?;
+            line.forget(wire)?;
             return self.refresh(session);
         }
         lane.from = match (range.cut, range.records.last()) {
@@ -230,8 +215,7 @@ impl Scanner {
         let mut records = range.records;
         let left = floats::told(&self.names, &mut lane.columns, &mut records);
         if !left.is_empty() {
-            let aside = self.aside.of(session)?;
-            floats::ask_for(aside, &self.names, Kind::Node, &mut records, &left)?;
+            floats::ask_for(session, &self.names, Kind::Node, &mut records, &left)?;
         }
         for (raw, _) in records {
             let place = [raw.id, 0, 0];
@@ -245,9 +229,10 @@ impl Scanner {
         let [source, target, _] = self.edges.from;
         if source >= self.bound {
             self.edges.done = true;
-            return self.asked_edges.forget(session);
+            return self.asked_edges.forget(&mut self.wire);
         }
         let (lane, line) = (&mut self.edges, &mut self.asked_edges);
+        let wire = &mut self.wire;
         let hub = lane.hub == Some(source);
         let beside = (&lane.columns, &self.names);
         let (asked, next) = match hub {
@@ -258,18 +243,18 @@ impl Scanner {
                     false => [source, end, 0],
                 };
                 let ask = Ask::Into(source, target, end);
-                line.forget(session)?;
-                line.ask(session, ask, beside.0, beside.1)?;
+                line.forget(wire)?;
+                line.ask((wire, session), ask, beside)?;
                 (ask, next)
             }
             false => {
                 let ask = |start| Ask::From(start, start.saturating_add(lane.step));
-                let end = look_ahead(line, session, (source, self.bound), ask, beside)?;
+                let end = look_ahead(line, (wire, session), (source, self.bound), ask, beside)?;
                 (Ask::From(source, end), [end, 0, 0])
             }
         };
-        let found = match line.next(session)? {
-            Some(came) => columns_failed(session, line, &mut lane.columns, came)?,
+        let found = match line.next(wire)? {
+            Some(came) => columns_failed((wire, session), line, &mut lane.columns, came)?,
             None => None,
         };
         let Some(mut found) = found else {
@@ -277,7 +262,7 @@ impl Scanner {
         };
         let single = found.records.len() <= 1;
         if found.cut && !(hub && lane.hub_step == 1 && single) {
-            line.forget(session)?;
+            line.forget(wire)?;
             match (hub, asked.is_one()) {
                 (true, _) => lane.hub_step = (lane.hub_step / 4).max(1),
                 (false, true) => (lane.hub, lane.hub_step) = (Some(source), 1_024),
@@ -288,14 +273,14 @@ impl Scanner {
             }
             // Between two nodes there is no finer range.
             let came = read_all(session, asked, &lane.columns, &self.names)?;
-            found = match columns_failed(session, line, &mut lane.columns, came)? {
+            found = match columns_failed((wire, session), line, &mut lane.columns, came)? {
                 Some(found) => found,
                 None => return Ok(()),
             };
         }
         let known = |(raw, _): &(RawEdge, Beside)| record::edge_is_known(raw, &self.names);
         if !found.records.iter().all(known) {
-            line.forget(session)?;
+            line.forget(wire)?;
             return self.refresh(session);
         }
         match hub {
@@ -307,9 +292,8 @@ impl Scanner {
         let (mut records, ends) = (found.records, found.ends);
         let left = floats::told(&self.names, &mut lane.columns, &mut records);
         if !left.is_empty() {
-            let aside = self.aside.of(session)?;
             let kind = Kind::Relationship;
-            floats::ask_for(aside, &self.names, kind, &mut records, &left)?;
+            floats::ask_for(session, &self.names, kind, &mut records, &left)?;
         }
         self.find_odd_ends(session, &records, &ends)?;
         let mut ready = Vec::with_capacity(records.len());
@@ -361,7 +345,7 @@ impl Scanner {
     }
 
     /// Keys of ends that have no id of their own, from all they hold.
-    fn find_ends(&mut self, session: &Session, mut ids: Vec<u64>) -> Result<()> {
+    fn find_ends(&mut self, session: &mut Session, mut ids: Vec<u64>) -> Result<()> {
         ids.sort_unstable();
         ids.dedup();
         if self.ends.len() > MOST_ENDS {
@@ -369,8 +353,7 @@ impl Scanner {
         }
         ids.retain(|id| !self.ends.contains_key(id));
         for part in ids.chunks(256) {
-            let aside = self.aside.of(session)?;
-            for (id, node) in nodes_by_id(aside, &mut self.names, &mut self.canon, part)? {
+            for (id, node) in nodes_by_id(session, &mut self.names, &mut self.canon, part)? {
                 let Record::Node(node) = node else { continue };
                 self.ends.insert(id, node.key);
             }
@@ -484,24 +467,24 @@ fn odd(cause: &io::Error) -> Error {
 /// bound. Tells where the first of them ends.
 fn look_ahead<T: Raw>(
     line: &mut Line<T>,
-    session: &mut Session,
+    (wire, session): (&mut Wire, &Session),
     (start, bound): (u64, u64),
     ask: impl Fn(u64) -> Ask,
-    (columns, names): (&Columns, &Names),
+    beside: (&Columns, &Names),
 ) -> Result<u64> {
     let first = match line.front() {
         // A range whose step has changed meanwhile is as good.
         Some(front) if same_way(front, ask(start)) => front,
         _ => {
-            line.forget(session)?;
-            line.ask(session, ask(start), columns, names)?;
+            line.forget(wire)?;
+            line.ask((wire, session), ask(start), beside)?;
             ask(start)
         }
     };
     let (_, end) = first.ids();
     let (_, mut behind) = line.back().unwrap_or(first).ids();
     while line.len() < AHEAD && behind < bound {
-        line.ask(session, ask(behind), columns, names)?;
+        line.ask((wire, session), ask(behind), beside)?;
         (_, behind) = ask(behind).ids();
     }
     Ok(end)
@@ -514,7 +497,7 @@ fn same_way(a: Ask, b: Ask) -> bool {
 
 /// `None`: ask again, with other columns.
 fn columns_failed<T: Raw>(
-    session: &mut Session,
+    (wire, session): (&mut Wire, &mut Session),
     line: &mut Line<T>,
     columns: &mut Columns,
     came: Result<Range<T>, Refusal>,
@@ -522,7 +505,7 @@ fn columns_failed<T: Raw>(
     match came {
         Ok(range) => Ok(Some(range)),
         Err(refusal) => {
-            line.forget(session)?;
+            line.forget(wire)?;
             // A column may have met something that is no number.
             match refusal.code.is_empty() && columns.guard() {
                 true => Ok(None),

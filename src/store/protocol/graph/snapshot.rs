@@ -68,12 +68,7 @@ pub(super) fn count(session: &mut Session) -> Result<Counts> {
 #[async_trait]
 impl Snapshot for Picture {
     async fn counts(&mut self) -> Result<Counts> {
-        self.0
-            .with(|taken| {
-                taken.scanner.calm(&mut taken.session)?;
-                count(&mut taken.session)
-            })
-            .await
+        self.0.with(|taken| count(&mut taken.session)).await
     }
 
     async fn scan(&mut self, kind: Kind, after: Option<&Cursor>, limit: Limit) -> Result<Page> {
@@ -94,7 +89,6 @@ impl Snapshot for Picture {
                 if !std::mem::take(&mut taken.open) || taken.of == Of::Picture {
                     return Ok(());
                 }
-                taken.scanner.calm(&mut taken.session)?;
                 // Bulk writes pass unwatched, but not uncounted.
                 let same = count(&mut taken.session)? == taken.counts;
                 let unchanged = taken.of == Of::Run || taken.session.unchanged()?;
@@ -120,7 +114,7 @@ fn drifted() -> Error {
 impl Drop for Taken {
     fn drop(&mut self) {
         if self.of == Of::Picture {
-            let _ = self.scanner.calm(&mut self.session);
+            let _ = self.scanner.calm();
             let graph = self.session.graph.clone();
             let _ = self.session.conn.ask(&[b"GRAPH.DELETE", graph.as_bytes()]);
         }
