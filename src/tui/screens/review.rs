@@ -256,7 +256,8 @@ pub fn view(app: &App, pen: &mut Pen, area: Rect) {
         return;
     };
     let roomy = area.height >= 18;
-    let half = (area.width - 2) / 2;
+    // No wider than both are seen at once.
+    let half = ((area.width - 2) / 2).min(80);
     let (left, right) = (area.x, area.x + half + 2);
     let mut y = area.y;
     for (x, name, address) in [

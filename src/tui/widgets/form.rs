@@ -282,10 +282,14 @@ impl Form {
         }
     }
 
-    /// Rows it takes where there is room for everything, and two of help.
-    pub fn rows(&self) -> u16 {
+    /// Rows it takes of so many, with its help.
+    pub fn rows(&self, room: u16) -> u16 {
         let shown = self.fields.iter().filter(|f| f.shown).count() as u16;
-        shown.saturating_mul(2).saturating_add(2)
+        let spaced = shown.saturating_mul(2).saturating_add(3);
+        match spaced <= room {
+            true => spaced,
+            false => shown.saturating_add(4).min(room),
+        }
     }
 
     /// Draws it: two rows a field where there is room, else one and the help at the end.

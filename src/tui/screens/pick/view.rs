@@ -86,12 +86,7 @@ pub fn view(app: &App, seat: Seat, pen: &mut Pen, area: Rect) {
     let need = said.iter().map(rows).sum::<u16>().min(right.height / 2);
     // What the store answered stands under its form, wherever there is room between them.
     let room = right.height.saturating_sub(3 + need);
-    let form = Rect::new(
-        right.x,
-        right.y + 3,
-        right.width,
-        room.min(choice.form.rows() + 1),
-    );
+    let form = Rect::new(right.x, right.y + 3, right.width, choice.form.rows(room));
     choice.form.view(pen, form, pick.on_form);
     let below = Rect::new(right.x, form.bottom(), right.width, need);
     answer(app, pick, pen, below, &said);
