@@ -44,18 +44,27 @@ impl<T: Send + 'static> Own<T> {
         work: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
     ) -> Result<R> {
         let (tell, told) = oneshot::channel();
-        let waiting = self.waiting.clone();
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waits = Waits(self.waiting.clone());
         let job: Job<T> = Box::new(move |state| {
             let done = work(state);
-            waiting.fetch_sub(1, Ordering::Release);
+            drop(waits);
             // Whoever asked may have gone.
             let _ = tell.send(done);
         });
-        self.waiting.fetch_add(1, Ordering::Relaxed);
         let ended = || Error::internal("a thread ended early");
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job).map_err(|_| ended())?;
         told.await.map_err(|_| ended())?
+    }
+}
+
+/// A job that was sent: over once this is dropped, be it by a panic.
+struct Waits(Arc<AtomicUsize>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -68,6 +77,35 @@ impl<T> Drop for Own<T> {
             && let Some(thread) = self.thread.take()
         {
             let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_left_at_its_end_is_done_after_a_panic_too() {
+        struct Tells(std::sync::mpsc::Sender<()>);
+        impl Drop for Tells {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        for panics in [false, true] {
+            let (tell, told) = std::sync::mpsc::channel();
+            let own = Own::new("own", Tells(tell)).unwrap();
+            let done = own.with(move |_| match panics {
+                true => panic!("on purpose"),
+                false => Ok(1),
+            });
+            assert_eq!(done.await.is_ok(), !panics);
+            // Later calls get an error, and do not wait.
+            assert_eq!(own.with(|_| Ok(())).await.is_ok(), !panics);
+            drop(own);
+            assert!(told.try_recv().is_ok());
         }
     }
 }
