@@ -2,24 +2,25 @@
 //! written, acknowledged, checkpointed. A write that was not answered is never
 //! repeated before the target was asked.
 
-use super::census::{Census, Staged, time_of};
+mod again;
+
+use super::census::{Census, Staged};
 use super::checkpoint::Checkpoint;
-use super::compare::is_newer;
 use super::control::{Control, is_lost};
 use super::decide::Action;
 use super::event::{Event, Phase};
 use super::events::Events;
 use super::home::RunFolder;
-use super::journal::{Journal, Undo};
-use super::ledger::{Entry, LedgerBuilder, NO_TIME};
-use super::loss::short_key;
+use super::journal::{Entry, Journal};
+use super::ledger::LedgerBuilder;
 use super::plan::OnConflict;
 use super::step::step;
 use super::verify::{Content, read_content};
-use super::work::Work;
+use super::work::{Begun, Entries, Work};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, Kind, Record};
 use crate::report::Written;
+use crate::store::protocol::thread::Coming;
 use crate::store::{Applied, Batch, Change, Snapshot, Store, WriteMode, WriteRequest, Writer};
 use std::path::Path;
 use std::sync::Arc;
@@ -65,6 +66,11 @@ pub struct Import {
     done: [u64; 2],
     bytes: [u64; 2],
     canon: Canon,
+    /// Makes what is journalled; none until it is needed.
+    entries: Option<Entries>,
+    /// The batch that is written next: it is held back until the one behind it is known,
+    /// which is made ready while the target is at work.
+    held: Option<Begun>,
     /// Whether the limit was kept already, by an export that goes on meanwhile.
     let_through: bool,
 }
@@ -101,6 +107,8 @@ impl Import {
             done: [0; 2],
             bytes: [0; 2],
             canon: Canon::new(),
+            entries: None,
+            held: None,
             let_through: false,
         }
     }
@@ -191,6 +199,9 @@ impl Import {
             }
         }
         self.flush(&mut pending).await?;
+        if let Some(last) = self.held.take() {
+            self.write_parts(last.work, Some(last.entry)).await?;
+        }
         for kind in Kind::BOTH {
             let k = kind as usize;
             self.events
@@ -204,19 +215,42 @@ impl Import {
             return Ok(());
         }
         let work = self.changes(std::mem::take(pending)).await?;
-        self.write_parts(work).await
+        if self.mode() != WriteMode::Journal {
+            return self.write_parts(work, None).await;
+        }
+        // Nothing of it is durable before the one that is held is acknowledged.
+        let entry = self.entry(&work)?;
+        self.writer()?.announce(&work.changes);
+        match self.held.replace(Begun { work, entry }) {
+            Some(next) => self.write_parts(next.work, Some(next.entry)).await,
+            None => Ok(()),
+        }
     }
 
-    /// Writes a batch; a target that refuses it for its size gets it in halves.
-    pub(super) async fn write_parts(&mut self, work: Work) -> Result<()> {
+    /// Begins with the entry of the journal for a batch.
+    fn entry(&mut self, work: &Work) -> Result<Coming<Entry>> {
+        let entries = match self.entries.take() {
+            Some(entries) => entries,
+            None => Entries::new()?,
+        };
+        self.entries.insert(entries).begin(work)
+    }
+
+    /// Writes a batch, whose entry may have been made already; a target that refuses it for
+    /// its size gets it in halves.
+    pub(super) async fn write_parts(
+        &mut self,
+        work: Work,
+        entry: Option<Coming<Entry>>,
+    ) -> Result<()> {
         // A page can hold many batches.
         self.control.unpaused().await?;
-        let mut rest = vec![work];
-        while let Some(work) = rest.pop() {
-            match self.write(work.clone()).await {
+        let mut rest = vec![(work, entry)];
+        while let Some((work, entry)) = rest.pop() {
+            match self.write(work.clone(), entry).await {
                 Err(e) if e.kind() == ErrorKind::TooLarge && work.before.len() > 1 => {
                     let (first, second) = work.halves();
-                    rest.extend([second, first]);
+                    rest.extend([(second, None), (first, None)]);
                 }
                 done => done?,
             }
@@ -260,12 +294,12 @@ impl Import {
         }
         Ok(Work {
             changes: changes.into(),
-            before: befores,
+            before: befores.into(),
         })
     }
 
     /// Writes one batch, whatever it takes.
-    async fn write(&mut self, mut work: Work) -> Result<()> {
+    async fn write(&mut self, mut work: Work, mut entry: Option<Coming<Entry>>) -> Result<()> {
         // Whether nothing of what stands last in the journal can be in the target.
         let (mut journalled, mut untouched) = (false, true);
         for _ in 0..ATTEMPTS {
@@ -274,7 +308,8 @@ impl Import {
             }
             let seq = self.seq + 1;
             if !journalled {
-                self.journal_batch(seq, &work).await?;
+                // Only the first time is the batch still what the entry was made of.
+                self.journal_batch(seq, &work, entry.take()).await?;
                 journalled = true;
             }
             let batch = Batch {
@@ -317,22 +352,26 @@ impl Import {
         .remedy("Stop the other program, then repeat the command to go on."))
     }
 
-    async fn journal_batch(&mut self, seq: u64, work: &Work) -> Result<()> {
+    async fn journal_batch(
+        &mut self,
+        seq: u64,
+        work: &Work,
+        entry: Option<Coming<Entry>>,
+    ) -> Result<()> {
+        if self.journal.is_none() {
+            return Ok(());
+        }
+        let entry = match entry {
+            Some(entry) => entry,
+            None => self.entry(work)?,
+        };
+        let entry = entry.get().await?;
         let Some(mut journal) = self.journal.take() else {
             return Ok(());
         };
-        let undos: Vec<Undo> = work
-            .each()
-            .map(|(change, before)| Undo {
-                kind: change.kind,
-                key: change.key.clone(),
-                before: before.clone(),
-                after: change.after.as_ref().map(|after| self.canon.digest(after)),
-            })
-            .collect();
         let durable = self.mode() == WriteMode::Journal;
         let journal = super::blocking(move || {
-            journal.append(seq, &undos)?;
+            journal.append(seq, entry)?;
             if durable {
                 journal.sync()?;
             }
@@ -383,108 +422,6 @@ impl Import {
         });
         step("batch-acknowledged");
         Ok(())
-    }
-
-    /// Somebody changed some of these records meanwhile: what is there now decides.
-    async fn look_again(&mut self, work: Work, at: &[usize]) -> Result<Work> {
-        let Some(kind) = work.changes.first().map(|c| c.kind) else {
-            return Ok(work);
-        };
-        if self.mode() == WriteMode::Aside {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "a key was met twice while the target was built",
-            ));
-        }
-        let mut at: Vec<_> = at.to_vec();
-        at.sort_unstable();
-        let keys: Vec<_> = at
-            .iter()
-            .filter_map(|i| work.changes.get(*i))
-            .map(|c| c.key.clone())
-            .collect();
-        let mut now = self.find(kind, &keys).await?.into_iter();
-        let mut met = at.iter().copied().peekable();
-        let (mut changes, mut befores) = (Vec::new(), Vec::new());
-        for (i, (change, before)) in work.changes.iter().zip(work.before).enumerate() {
-            if met.next_if_eq(&i).is_none() {
-                changes.push(change.clone());
-                befores.push(before);
-                continue;
-            }
-            let now = now.next().flatten();
-            let digest = now.as_ref().map(|n| self.canon.digest(n));
-            let present = now.as_ref().map_or(NO_TIME, |n| time_of(n, &self.canon));
-            let wanted = change.after.as_ref().map(|a| self.canon.digest(a));
-            let staged = change
-                .after
-                .as_ref()
-                .map_or(NO_TIME, |a| time_of(a, &self.canon));
-            let stays = match self.policy {
-                OnConflict::Overwrite => false,
-                OnConflict::Newest => now.is_some() && !is_newer(staged, present),
-                OnConflict::Skip | OnConflict::Fail => now.is_some(),
-            };
-            if digest.is_none() && wanted.is_none() {
-                // Somebody else removed it.
-            } else if matches!((digest, wanted), (Some(a), Some(b)) if a.matches(&b)) {
-                *self.written.same.of(kind) += 1;
-            } else if let (true, Some(digest)) = (stays, digest) {
-                if self.policy == OnConflict::Fail {
-                    return Err(Error::new(
-                        ErrorKind::Conflict,
-                        "a record came to the target meanwhile with other content",
-                    )
-                    .with("id", change.key.display())
-                    .remedy("Stop the other program, then repeat the command."));
-                }
-                let key = short_key(&change.key);
-                self.events.warn(
-                    "appeared",
-                    format!("{key} came to the target meanwhile and stays as it is"),
-                );
-                *self.written.skipped.of(kind) += 1;
-                self.theirs.push(Entry {
-                    key: Canon::key_hash(kind, &change.key),
-                    digest,
-                    kind,
-                    seq: 0,
-                    size: 0,
-                    ours: false,
-                    time: NO_TIME,
-                })?;
-            } else {
-                changes.push(Change {
-                    before: digest,
-                    ..change.clone()
-                });
-                befores.push(now);
-            }
-        }
-        Ok(Work {
-            changes: changes.into(),
-            before: befores,
-        })
-    }
-
-    /// Asks the target whether all of a batch without an answer is in it. If not, the
-    /// batch can be applied again: a change that is made is left alone, and a record of
-    /// somebody else's is a conflict then.
-    async fn is_there(&mut self, work: &Work) -> Result<bool> {
-        let Some(kind) = work.changes.first().map(|c| c.kind) else {
-            return Ok(true);
-        };
-        let found = self.find(kind, &work.keys()).await?;
-        let mut all = true;
-        for ((change, _), now) in work.each().zip(found) {
-            let now = now.map(|n| self.canon.digest(&n));
-            let after = change.after.as_ref().map(|a| self.canon.digest(a));
-            all &= match (now, after) {
-                (Some(now), Some(after)) => now.matches(&after),
-                (now, after) => now.is_none() && after.is_none(),
-            };
-        }
-        Ok(all)
     }
 
     fn writer(&mut self) -> Result<&mut dyn Writer> {

@@ -15,8 +15,11 @@ use std::path::{Path, PathBuf};
 const MAGIC: &[u8; 16] = b"memferry undo  \n";
 const HEAD: u64 = 20;
 
+/// What stands before the content of an entry: its length and number.
+const HEADING: usize = 4 + 8;
+
 /// What an entry has beside its content: length, number, hash, length.
-const FRAME: u64 = 4 + 8 + 32 + 4;
+const FRAME: u64 = HEADING as u64 + 32 + 4;
 
 /// Longest entry that is read: a batch of 4 MiB, or one record with its former self.
 const MOST: u32 = 1 << 30;
@@ -107,17 +110,14 @@ impl Journal {
     }
 
     /// Appends an entry; durable only after [`Journal::sync`].
-    pub fn append(&mut self, seq: u64, undos: &[Undo]) -> Result<()> {
-        let mut entry = vec![0; 4];
-        entry.extend_from_slice(&seq.to_be_bytes());
-        for undo in undos {
-            write_undo(&mut entry, undo)?;
-        }
-        let length = u32::try_from(entry.len() - 12)
+    pub fn append(&mut self, seq: u64, entry: Entry) -> Result<()> {
+        let Entry(mut entry) = entry;
+        let length = u32::try_from(entry.len() - HEADING)
             .ok()
             .filter(|l| *l <= MOST)
             .ok_or_else(|| Error::internal("a batch is too large to be journalled"))?;
         entry[..4].copy_from_slice(&length.to_be_bytes());
+        entry[4..HEADING].copy_from_slice(&seq.to_be_bytes());
         let hash = blake3::hash(&entry);
         entry.extend_from_slice(hash.as_bytes());
         entry.extend_from_slice(&length.to_be_bytes());
@@ -137,8 +137,30 @@ impl Journal {
     }
 }
 
-fn write_undo(out: &mut Vec<u8>, undo: &Undo) -> Result<()> {
-    match &undo.after {
+/// What an entry says, made before it has a number.
+pub struct Entry(Vec<u8>);
+
+impl Entry {
+    /// Of records as they were (`None`: absent), each with the digest that it is given
+    /// (`None`: removed).
+    pub fn of<'a>(
+        undos: impl IntoIterator<Item = (Kind, &'a Key, Option<&'a Record>, Option<Digest>)>,
+    ) -> Result<Self> {
+        let mut entry = vec![0; HEADING];
+        for (kind, key, before, after) in undos {
+            write_undo(&mut entry, (kind, key), before, after)?;
+        }
+        Ok(Self(entry))
+    }
+}
+
+fn write_undo(
+    out: &mut Vec<u8>,
+    (kind, key): (Kind, &Key),
+    before: Option<&Record>,
+    after: Option<Digest>,
+) -> Result<()> {
+    match after {
         None => out.push(0),
         Some(after) => {
             out.push(1);
@@ -146,12 +168,12 @@ fn write_undo(out: &mut Vec<u8>, undo: &Undo) -> Result<()> {
             out.extend_from_slice(&after.row.unwrap_or_default());
         }
     }
-    out.push(u8::from(undo.before.is_some()));
+    out.push(u8::from(before.is_some()));
     let bare;
-    let record = match &undo.before {
+    let record = match before {
         Some(record) => record,
         None => {
-            bare = bare_record(undo.kind, &undo.key);
+            bare = bare_record(kind, key);
             &bare
         }
     };
@@ -364,6 +386,11 @@ mod tests {
         }
     }
 
+    fn entry(undos: &[Undo]) -> Entry {
+        let each = undos.iter();
+        Entry::of(each.map(|u| (u.kind, &u.key, u.before.as_ref(), u.after))).unwrap()
+    }
+
     fn numbers(reader: &mut JournalReader) -> Vec<(u64, usize)> {
         let mut out = Vec::new();
         while let Some((seq, undos)) = reader.previous().unwrap() {
@@ -379,10 +406,10 @@ mod tests {
         let mut journal = Journal::open(&path, 0).unwrap();
         let undos: Vec<_> = (0..6).map(undo).collect();
         for seq in 1..=4 {
-            journal.append(seq, &undos[..seq as usize]).unwrap();
+            journal.append(seq, entry(&undos[..seq as usize])).unwrap();
         }
         journal.retract().unwrap();
-        journal.append(5, &undos).unwrap();
+        journal.append(5, entry(&undos)).unwrap();
         journal.sync().unwrap();
         let whole = std::fs::read(&path).unwrap();
         let read = |acknowledged| JournalReader::open(&path, acknowledged)?.at_end();

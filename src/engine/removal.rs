@@ -67,7 +67,7 @@ impl Import {
                     batch.push(next);
                 }
                 let removed = batch.len() as u64;
-                self.write_parts(Work::removing(batch)).await?;
+                self.write_parts(Work::removing(batch), None).await?;
                 self.tell_more(kind, removed);
             }
             if after.is_none() {

@@ -266,6 +266,11 @@ pub trait Writer: Send {
     /// that are not there.
     async fn find(&mut self, kind: Kind, keys: &[Key]) -> Result<Vec<Option<Record>>>;
 
+    /// Tells what a batch after this one will ask for, so that what does not depend on the
+    /// target can be made ready while the target is at work. Changes nothing and returns at
+    /// once; what is announced may be applied later, or never.
+    fn announce(&mut self, _next: &Arc<[Change]>) {}
+
     /// Makes the changes of a batch. One that is already made is left alone, so a batch
     /// twice is the same as once. If any record is neither as it was nor as it should
     /// become, nothing of the batch is done and the answer is `Conflict`.

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod announcing;
 mod capability;
 mod child;
 mod counting;
@@ -111,6 +112,7 @@ fn main() {
         counting::all,
         scanning::all,
         writing::all,
+        announcing::all,
         undoing::all,
         ending::all,
         locking::all,

@@ -10,10 +10,11 @@ use super::settings::{self, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Key, Kind, Record};
 use crate::store::protocol::file::{self, blocking};
-use crate::store::{Applied, Batch, Snapshot, Writer};
+use crate::store::{self, Applied, Batch, Snapshot, Writer};
 use async_trait::async_trait;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Stands behind the name of the run in the name of a folder in which an existing file
 /// is changed.
@@ -223,6 +224,12 @@ impl LiteWriter {
 impl Writer for LiteWriter {
     async fn find(&mut self, kind: Kind, keys: &[Key]) -> Result<Vec<Option<Record>>> {
         self.inner()?.find(kind, keys).await
+    }
+
+    fn announce(&mut self, next: &Arc<[store::Change]>) {
+        if let Some(inner) = &mut self.inner {
+            inner.announce(next);
+        }
     }
 
     async fn apply(&mut self, batch: &Batch) -> Result<Applied> {

@@ -5,8 +5,8 @@
 use crate::error::Result;
 use crate::model::{Key, Kind, Record};
 use crate::store::{
-    Address, Applied, Batch, Consistency, Counts, Cursor, Description, Descriptor, Fingerprint,
-    Limit, Page, Prepared, Snapshot, Store, WriteRequest, Writer,
+    Address, Applied, Batch, Change, Consistency, Counts, Cursor, Description, Descriptor,
+    Fingerprint, Limit, Page, Prepared, Snapshot, Store, WriteRequest, Writer,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -239,6 +239,10 @@ impl<A: Around> Writer for Wrapped<Box<dyn Writer>, A> {
         let inner = self.inner.find(kind, keys);
         let load = |found: &Vec<Option<Record>>| Load::of(found.iter().flatten());
         through(&*self.around, Call::Find, inner, load).await
+    }
+
+    fn announce(&mut self, next: &Arc<[Change]>) {
+        self.inner.announce(next);
     }
 
     async fn apply(&mut self, batch: &Batch) -> Result<Applied> {

@@ -43,6 +43,14 @@ impl<T: Send + 'static> Own<T> {
         &self,
         work: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
     ) -> Result<R> {
+        self.begin(work)?.get().await
+    }
+
+    /// Begins something with it there, behind what was begun before.
+    pub(crate) fn begin<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut T) -> Result<R> + Send + 'static,
+    ) -> Result<Coming<R>> {
         let (tell, told) = oneshot::channel();
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let waits = Waits(self.waiting.clone());
@@ -52,10 +60,23 @@ impl<T: Send + 'static> Own<T> {
             // Whoever asked may have gone.
             let _ = tell.send(done);
         });
-        let ended = || Error::internal("a thread ended early");
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job).map_err(|_| ended())?;
-        told.await.map_err(|_| ended())?
+        Ok(Coming(told))
+    }
+}
+
+fn ended() -> Error {
+    Error::internal("a thread ended early")
+}
+
+/// What was begun on a thread and is not awaited yet.
+pub(crate) struct Coming<R>(oneshot::Receiver<Result<R>>);
+
+impl<R> Coming<R> {
+    /// What came of it.
+    pub(crate) async fn get(self) -> Result<R> {
+        self.0.await.map_err(|_| ended())?
     }
 }
 

@@ -82,14 +82,24 @@ pub(crate) struct Hello {
     pub(crate) modules: Vec<(String, u64)>,
 }
 
-/// Adds a command to what goes out.
-fn encode(out: &mut Vec<u8>, parts: &[&[u8]]) {
+/// Bytes from which on a part of a command goes out by itself, and is not copied before.
+const LARGE: usize = 64 << 10;
+
+/// Sends a command; `out` is room for what is small in it.
+fn write(to: &mut Stream, out: &mut Vec<u8>, parts: &[&[u8]]) -> io::Result<()> {
     out.extend_from_slice(format!("*{}\r\n", parts.len()).as_bytes());
     for part in parts {
         out.extend_from_slice(format!("${}\r\n", part.len()).as_bytes());
-        out.extend_from_slice(part);
+        if part.len() >= LARGE {
+            to.write_all(out)?;
+            out.clear();
+            to.write_all(part)?;
+        } else {
+            out.extend_from_slice(part);
+        }
         out.extend_from_slice(b"\r\n");
     }
+    to.write_all(out)
 }
 
 impl Connection {
@@ -144,12 +154,10 @@ impl Connection {
     pub(crate) fn send(&mut self, parts: &[&[u8]]) -> Result<()> {
         self.check()?;
         self.out.clear();
-        let mut out = std::mem::take(&mut self.out);
-        encode(&mut out, parts);
-        let sent = self.reader.inner().write_all(&out);
-        // One large command must not keep its room for ever.
-        if out.capacity() < 8 << 20 {
-            self.out = out;
+        let sent = write(self.reader.inner(), &mut self.out, parts);
+        // A command of many parts must not keep its room for ever.
+        if self.out.capacity() > LARGE << 4 {
+            self.out = Vec::new();
         }
         self.checked("sending a command", sent)
     }

@@ -5,11 +5,11 @@
 use super::super::record::plain_key;
 use super::super::scan::{Found, edges_of, nodes_by_id};
 use super::super::session::Session;
-use super::super::snapshot::count;
 use super::places::{Places, short};
 use super::work::Work;
 use crate::error::Result;
 use crate::model::{Canon, Key, Kind, Record, Value};
+use crate::store::protocol::resp::Refusal;
 use std::collections::{HashMap, HashSet};
 
 /// Ids of nodes whose keys are read at once.
@@ -103,6 +103,14 @@ impl Work {
         }
         self.edges = Some(edges);
         Ok(())
+    }
+
+    /// The places of a kind, if they are known.
+    pub(super) fn places(&mut self, kind: Kind) -> Option<&mut Places> {
+        match kind {
+            Kind::Node => Some(&mut self.nodes),
+            Kind::Relationship => self.edges.as_mut(),
+        }
     }
 
     /// Makes sure that what is known of the graph still holds, and watches it.
@@ -212,9 +220,33 @@ impl Work {
 }
 
 /// Nodes and edges that a graph has.
-pub(super) fn totals(session: &mut Session) -> Result<[u64; 2]> {
-    let counts = count(session)?;
-    Ok(Kind::BOTH.map(|kind| counts.of(kind)))
+fn totals(session: &mut Session) -> Result<[u64; 2]> {
+    ask_totals(session)?;
+    let totals = take_totals(session)?;
+    totals.map_err(|refusal| session.refused(&refusal))
+}
+
+/// Asks for them without waiting; the server keeps these numbers.
+pub(super) fn ask_totals(session: &mut Session) -> Result<()> {
+    session.send(b"GRAPH.RO_QUERY", b"MATCH (n) RETURN count(n)")?;
+    session.send(b"GRAPH.RO_QUERY", b"MATCH ()-[e]->() RETURN count(e)")
+}
+
+/// Takes what was asked for.
+pub(super) fn take_totals(session: &mut Session) -> Result<std::result::Result<[u64; 2], Refusal>> {
+    let mut totals = Ok([0; 2]);
+    for at in 0..2 {
+        let answer = session.take(|row| {
+            if let (Ok(totals), Some(number)) = (&mut totals, row.cell()?.id()) {
+                totals[at] = number;
+            }
+            Ok(())
+        })?;
+        if let Err(refusal) = answer {
+            totals = Err(refusal);
+        }
+    }
+    Ok(totals)
 }
 
 fn has_plain_id(record: &Record) -> bool {

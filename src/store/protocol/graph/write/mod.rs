@@ -8,6 +8,7 @@ mod known;
 pub(super) mod lease;
 mod places;
 mod plan;
+mod ready;
 mod spilled;
 mod statements;
 mod work;
@@ -18,9 +19,10 @@ use super::snapshot::{Of, Picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Key, Kind, Record};
 use crate::store::protocol::file::blocking;
-use crate::store::{Applied, Batch, Snapshot, WriteMode, WriteRequest, Writer};
+use crate::store::{Applied, Batch, Change, Snapshot, WriteMode, WriteRequest, Writer};
 use async_trait::async_trait;
 use lease::Lease;
+use ready::Ahead;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use work::Work;
 
@@ -78,6 +80,7 @@ pub(super) struct GraphWriter {
     graph: Graph,
     aside: Option<String>,
     state: Arc<Mutex<State>>,
+    ahead: Ahead,
 }
 
 struct State {
@@ -143,6 +146,7 @@ impl GraphWriter {
                 lease: Some(lease),
                 published: false,
             })),
+            ahead: Ahead::default(),
         })
     }
 
@@ -225,9 +229,20 @@ impl Writer for GraphWriter {
         self.with(move |work| work.find(kind, &keys)).await
     }
 
+    fn announce(&mut self, next: &Arc<[Change]>) {
+        // A graph of our own takes another form, which is made while the server loads.
+        if self.aside.is_none() {
+            self.ahead.begin(next);
+        }
+    }
+
     async fn apply(&mut self, batch: &Batch) -> Result<Applied> {
+        let ready = match self.ahead.take(&batch.changes) {
+            Some(coming) => coming.get().await.unwrap_or_default(),
+            None => None,
+        };
         let batch = batch.clone();
-        self.with(move |work| work.apply(&batch)).await
+        self.with(move |work| work.apply(&batch, ready)).await
     }
 
     async fn complete(&mut self) -> Result<()> {

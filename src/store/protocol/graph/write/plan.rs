@@ -236,7 +236,8 @@ impl Work {
     }
 }
 
-fn ends_of(r: &Relationship) -> [u64; 2] {
+/// Hashes of the keys of its ends.
+pub(super) fn ends_of(r: &Relationship) -> [u64; 2] {
     [&r.from, &r.to].map(|end| short(Kind::Node, end))
 }
 

@@ -1,13 +1,14 @@
 //! The texts that change a graph: rows in the parameter header, one plan for all of a
-//! shape in the body. Nodes are made with their properties in the pattern, whose cost
-//! does not grow with the graph; edges get theirs by SET, which is cheaper for them.
+//! shape in the body. What is new is made with its properties in the pattern, whose cost
+//! does not grow with the graph.
 
 use super::super::record::Stored;
 use super::super::temporal::Maker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Map, Text, Value};
+use crate::model::{Kind, Map, Text, Value};
 use crate::store::protocol::cypher::{self, Unsayable};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 /// Rows of one query at most.
 const MOST_ROWS: usize = 2_000;
@@ -125,99 +126,66 @@ fn set_natives(body: &mut Vec<u8>, variable: char, shape: &Shape<'_>, first: usi
     }
 }
 
-/// Makes nodes; each row of the answer is the id of one, in order.
-pub(super) fn create_nodes(nodes: &[(usize, &Stored)]) -> Result<Vec<Statement>> {
+/// New records of one shape as text: all of a statement but the ends of edges.
+pub(super) struct Addition {
+    kind: Kind,
+    body: Vec<u8>,
+    /// The rows one behind the other, without the beginning of each.
+    text: Vec<u8>,
+    /// Which row each is, and where its text ends.
+    rows: Vec<(usize, usize)>,
+}
+
+impl Addition {
+    /// The statement; `ends` of an edge are looked up by its row. Each row of the answer to
+    /// one that makes nodes is the id of one, in order.
+    pub(super) fn statement(self, ends: impl Fn(usize) -> [u64; 2]) -> Statement {
+        let room = self.text.len() + self.body.len() + 24 * self.rows.len() + 64;
+        let mut text = Vec::with_capacity(room);
+        text.extend_from_slice(b"CYPHER rows=");
+        let mut start = 0;
+        for (row, end) in &self.rows {
+            text.push(if start == 0 { b'[' } else { b',' });
+            text.push(b'[');
+            if self.kind == Kind::Relationship {
+                let [from, to] = ends(*row);
+                // Writing to memory cannot fail.
+                let _ = write!(text, "{from},{to}");
+            }
+            text.extend_from_slice(&self.text[start..*end]);
+            start = *end;
+        }
+        text.extend_from_slice(b"] UNWIND $rows AS r ");
+        text.extend_from_slice(&self.body);
+        Statement {
+            text,
+            rows: self.rows.into_iter().map(|(row, _)| row).collect(),
+        }
+    }
+}
+
+/// What makes records of one kind, each with its row.
+pub(super) fn additions(kind: Kind, records: &[(usize, &Stored)]) -> Result<Vec<Addition>> {
     let mut groups: BTreeMap<Shape<'_>, Vec<(usize, &Stored)>> = BTreeMap::new();
-    for (row, node) in nodes {
-        groups.entry(shape(node)).or_default().push((*row, node));
+    for (row, record) in records {
+        groups
+            .entry(shape(record))
+            .or_default()
+            .push((*row, record));
     }
     let mut out = Vec::new();
     for (shape, group) in groups {
         for part in parts(&group) {
-            create_alike(&shape, part, &mut out)?;
+            add_alike(kind, &shape, part, &mut out)?;
         }
     }
     Ok(out)
 }
 
-/// Stretches whose properties together are not too many for a pattern.
-fn parts<'a, 'b>(group: &'a [(usize, &'b Stored)]) -> Vec<&'a [(usize, &'b Stored)]> {
-    let (mut parts, mut start) = (Vec::new(), 0);
-    let mut keys = std::collections::HashSet::new();
-    for (at, (_, node)) in group.iter().enumerate() {
-        let before = keys.len();
-        keys.extend(node.properties.iter().map(|(key, _)| key));
-        let grown = keys.len() > MOST_KEYS && before > 0 && keys.len() > before;
-        if grown || at - start >= MOST_ROWS {
-            parts.push(&group[start..at]);
-            start = at;
-            keys = node.properties.iter().map(|(key, _)| key).collect();
-        }
-    }
-    parts.push(&group[start..]);
-    parts
-}
-
-fn create_alike(
-    shape: &Shape<'_>,
-    nodes: &[(usize, &Stored)],
-    to: &mut Vec<Statement>,
-) -> Result<()> {
-    let mut keys: Vec<&Text> = nodes
-        .iter()
-        .flat_map(|(_, node)| node.properties.iter().map(|(key, _)| key))
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let mut body = b"CREATE (n".to_vec();
-    labels(&mut body, shape.0);
-    body.extend_from_slice(b" {");
-    for (at, key) in keys.iter().enumerate() {
-        if at > 0 {
-            body.push(b',');
-        }
-        cypher::write_name(&mut body, key);
-        body.extend_from_slice(format!(":r[{at}]").as_bytes());
-    }
-    for (at, (name, maker)) in shape.1.iter().enumerate() {
-        if at + keys.len() > 0 {
-            body.push(b',');
-        }
-        cypher::write_name(&mut body, name);
-        body.push(b':');
-        body.extend_from_slice(making(*maker, keys.len() + at).as_bytes());
-    }
-    body.extend_from_slice(b"}) RETURN ID(n)");
-    let mut rows = Rows::new();
-    for (row, node) in nodes {
-        let mut sorted: Vec<(&Text, &Value)> = node.properties.iter().collect();
-        sorted.sort_unstable_by_key(|(key, _)| *key);
-        rows.add(*row, |out| {
-            out.push(b'[');
-            let mut own = sorted.into_iter().peekable();
-            for (at, key) in keys.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                match own.next_if(|(k, _)| k == key) {
-                    Some((_, v)) => value(out, v)?,
-                    None => out.extend_from_slice(b"null"),
-                }
-            }
-            let begin = out.len();
-            arguments(out, node)?;
-            if keys.is_empty() && out.len() > begin {
-                out.remove(begin);
-            }
-            out.push(b']');
-            Ok(())
-        })?;
-        if rows.is_full() {
-            rows.close(&body, to);
-        }
-    }
-    rows.close(&body, to);
-    Ok(())
+/// Makes nodes; each row of the answer is the id of one, in order.
+pub(super) fn create_nodes(nodes: &[(usize, &Stored)]) -> Result<Vec<Statement>> {
+    let made = additions(Kind::Node, nodes)?;
+    Ok(made.into_iter().map(|a| a.statement(|_| [0; 2])).collect())
 }
 
 /// An edge to be made: its row, its ends, itself.
@@ -225,33 +193,116 @@ pub(super) type NewEdge<'a> = (usize, u64, u64, &'a Stored);
 
 /// Makes edges.
 pub(super) fn create_edges(edges: &[NewEdge<'_>]) -> Result<Vec<Statement>> {
-    let mut groups: BTreeMap<Shape<'_>, Vec<&NewEdge<'_>>> = BTreeMap::new();
-    for edge in edges {
-        groups.entry(shape(edge.3)).or_default().push(edge);
+    let numbered: Vec<_> = edges.iter().enumerate().map(|(at, e)| (at, e.3)).collect();
+    let made = additions(Kind::Relationship, &numbered)?;
+    let ends = |at: usize| [edges[at].1, edges[at].2];
+    Ok(made.into_iter().map(|a| a.statement(ends)).collect())
+}
+
+/// Stretches whose properties together are not too many for a pattern.
+fn parts<'a, 'b>(group: &'a [(usize, &'b Stored)]) -> Vec<&'a [(usize, &'b Stored)]> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    let mut keys = std::collections::HashSet::new();
+    for (at, (_, record)) in group.iter().enumerate() {
+        let before = keys.len();
+        keys.extend(record.properties.iter().map(|(key, _)| key));
+        let grown = keys.len() > MOST_KEYS && before > 0 && keys.len() > before;
+        if grown || at - start >= MOST_ROWS {
+            parts.push(&group[start..at]);
+            start = at;
+            keys = record.properties.iter().map(|(key, _)| key).collect();
+        }
     }
-    let mut out = Vec::new();
-    for (shape, group) in groups {
-        let mut body =
-            b"MATCH (a) WHERE ID(a)=r[0] MATCH (b) WHERE ID(b)=r[1] CREATE (a)-[e".to_vec();
-        labels(&mut body, shape.0);
-        body.extend_from_slice(b"]->(b) SET e=r[2]");
-        set_natives(&mut body, 'e', &shape, 3);
-        let mut rows = Rows::new();
-        for (row, from, to, edge) in group {
-            rows.add(*row, |out| {
-                out.extend_from_slice(format!("[{from},{to},").as_bytes());
-                map(out, &edge.properties)?;
-                arguments(out, edge)?;
-                out.push(b']');
-                Ok(())
-            })?;
-            if rows.is_full() {
-                rows.close(&body, &mut out);
+    parts.push(&group[start..]);
+    parts
+}
+
+/// What makes records of one shape: the values of all keys stand in each row, in order,
+/// behind the ends of an edge. The server takes lists in half the time of maps.
+fn add_alike(
+    kind: Kind,
+    shape: &Shape<'_>,
+    records: &[(usize, &Stored)],
+    to: &mut Vec<Addition>,
+) -> Result<()> {
+    let mut keys: Vec<&Text> = records
+        .iter()
+        .flat_map(|(_, record)| record.properties.iter().map(|(key, _)| key))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let body = pattern(kind, shape, &keys);
+    let begun = || Addition {
+        kind,
+        body: body.clone(),
+        text: Vec::new(),
+        rows: Vec::new(),
+    };
+    let mut at_hand = begun();
+    for (row, record) in records {
+        let mut sorted: Vec<(&Text, &Value)> = record.properties.iter().collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        let out = &mut at_hand.text;
+        let mut first = kind == Kind::Node;
+        let mut separate = |out: &mut Vec<u8>| {
+            if !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+        };
+        let mut own = sorted.into_iter().peekable();
+        for key in &keys {
+            separate(out);
+            match own.next_if(|(k, _)| k == key) {
+                Some((_, v)) => value(out, v)?,
+                None => out.extend_from_slice(b"null"),
             }
         }
-        rows.close(&body, &mut out);
+        for (_, _, taken) in &record.natives {
+            separate(out);
+            value(out, taken)?;
+        }
+        out.push(b']');
+        at_hand.rows.push((*row, at_hand.text.len()));
+        if at_hand.rows.len() >= MOST_ROWS || at_hand.text.len() >= MOST_BYTES {
+            to.push(std::mem::replace(&mut at_hand, begun()));
+        }
     }
-    Ok(out)
+    if !at_hand.rows.is_empty() {
+        to.push(at_hand);
+    }
+    Ok(())
+}
+
+/// The pattern that makes a record from a row.
+fn pattern(kind: Kind, shape: &Shape<'_>, keys: &[&Text]) -> Vec<u8> {
+    let (begin, end, first): (&[u8], &[u8], usize) = match kind {
+        Kind::Node => (b"CREATE (n", b"}) RETURN ID(n)", 0),
+        Kind::Relationship => (
+            b"MATCH (a) WHERE ID(a)=r[0] MATCH (b) WHERE ID(b)=r[1] CREATE (a)-[e",
+            b"}]->(b)",
+            2,
+        ),
+    };
+    let mut body = begin.to_vec();
+    labels(&mut body, shape.0);
+    body.extend_from_slice(b" {");
+    for (at, key) in keys.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        cypher::write_name(&mut body, key);
+        body.extend_from_slice(format!(":r[{}]", first + at).as_bytes());
+    }
+    for (at, (name, maker)) in shape.1.iter().enumerate() {
+        if at + keys.len() > 0 {
+            body.push(b',');
+        }
+        cypher::write_name(&mut body, name);
+        body.push(b':');
+        body.extend_from_slice(making(*maker, first + keys.len() + at).as_bytes());
+    }
+    body.extend_from_slice(end);
+    body
 }
 
 /// Gives nodes other properties.

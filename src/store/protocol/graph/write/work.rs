@@ -7,9 +7,10 @@ use super::super::scan::Scanner;
 use super::super::session::Session;
 use super::bulk::{self, Item};
 use super::flat::Flats;
-use super::known::{There, totals};
+use super::known::{There, ask_totals, take_totals};
 use super::places::{Places, short};
 use super::plan::{Planned, Step};
+use super::ready::Ready;
 use super::statements::{self, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, Kind, Record, Text};
@@ -68,8 +69,13 @@ impl Work {
         Ok(work)
     }
 
-    /// Makes the changes of a batch.
-    pub(super) fn apply(&mut self, batch: &Batch) -> Result<Applied> {
+    /// Makes the changes of a batch, from what was made ready of it if that is all it takes.
+    pub(super) fn apply(&mut self, batch: &Batch, ready: Option<Ready>) -> Result<Applied> {
+        if let Some(ready) = ready
+            && let Some(applied) = self.add(ready)?
+        {
+            return Ok(applied);
+        }
         for _ in 0..ATTEMPTS {
             self.refresh()?;
             let steps = match self.plan(&batch.changes)? {
@@ -231,10 +237,6 @@ impl Work {
         if changed.is_empty() && added.is_empty() && loaded.is_empty() {
             return Ok(Some(Applied::Done));
         }
-        // Removals and nodes were done in a step of their own.
-        if self.shared && totals(&mut self.session)? != self.counts {
-            return Ok(None);
-        }
         let mut out = statements::change_edges(&changed)?;
         let by_bulk = self.bulk && added.len() > 8;
         let mut sources = loaded;
@@ -297,7 +299,7 @@ impl Work {
 
     /// Runs statements: in one step that others cannot get between, where there are
     /// others.
-    fn run(&mut self, statements: &[Statement]) -> Result<Ran> {
+    pub(super) fn run(&mut self, statements: &[Statement]) -> Result<Ran> {
         if statements.is_empty() {
             return Ok(Ran::Done(Vec::new()));
         }
@@ -314,34 +316,66 @@ impl Work {
             }
             return Ok(Ran::Done(answers));
         }
-        self.session.conn.call(&[b"MULTI"])?;
-        let graph = self.session.graph.clone();
-        for statement in statements {
-            let query: [&[u8]; 4] = [
-                b"GRAPH.QUERY",
-                graph.as_bytes(),
-                &statement.text,
-                b"--compact",
-            ];
-            if let Err(refusal) = self.session.conn.ask(&query)? {
-                let _ = self.session.conn.ask(&[b"DISCARD"]);
-                self.watching = false;
-                return Err(self.session.refused(&refusal));
+        self.run_watched(statements)
+    }
+
+    /// The same in one step that others cannot get between. What does not depend on an
+    /// answer travels before it is awaited.
+    fn run_watched(&mut self, statements: &[Statement]) -> Result<Ran> {
+        // Bulk loads pass unwatched, but not uncounted.
+        ask_totals(&mut self.session)?;
+        self.session.conn.send(&[b"MULTI"])?;
+        let totals = take_totals(&mut self.session)?;
+        if let Err(refusal) = self.session.conn.read()? {
+            return Err(self.session.refused(&refusal));
+        }
+        let mut refused = totals.as_ref().err().cloned();
+        if totals == Ok(self.counts) {
+            for statement in statements {
+                self.session.send(b"GRAPH.QUERY", &statement.text)?;
             }
+            for _ in statements {
+                if let Err(refusal) = self.session.conn.read()? {
+                    refused.get_or_insert(refusal);
+                }
+            }
+        }
+        if refused.is_some() || totals != Ok(self.counts) {
+            // The watch ends with it.
+            self.watching = false;
+            let _ = self.session.conn.ask(&[b"DISCARD"]);
+            return match refused {
+                Some(refusal) => Err(self.session.refused(&refusal)),
+                None => Ok(Ran::Conflict),
+            };
         }
         // From here on the server may have done it, whatever we hear.
         self.watching = false;
-        let reply = match self.session.conn.ask(&[b"EXEC"]) {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(refusal)) => return Err(self.session.refused(&refusal)),
-            Err(_) => return Ok(Ran::Unknown),
+        let graph = self.session.graph.clone();
+        let conn = &mut self.session.conn;
+        let sent = conn
+            .send(&[b"EXEC"])
+            // What we made ourselves is no sign of others; what came before this is counted.
+            .and_then(|()| conn.send(&[b"WATCH", graph.as_bytes()]));
+        let Ok(answer) = sent.and_then(|()| conn.read()) else {
+            return Ok(Ran::Unknown);
+        };
+        let watched = conn.read()?;
+        let reply = match answer {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                let _ = conn.ask(&[b"UNWATCH"]);
+                return Err(self.session.refused(&refusal));
+            }
         };
         let Some(replies) = reply.list() else {
+            conn.call(&[b"UNWATCH"])?;
             return Ok(Ran::Conflict);
         };
-        // What we made ourselves is no sign of others; what came before this is counted.
-        self.session.watch()?;
-        self.watching = true;
+        match watched {
+            Ok(_) => self.watching = true,
+            Err(refusal) => return Err(self.session.refused(&refusal)),
+        }
         let mut answers = Vec::with_capacity(replies.len());
         for reply in replies {
             if let Reply::Refused(refusal) = reply {
@@ -371,7 +405,7 @@ fn send(session: &mut Session, blobs: &[&[u8]], records: usize, kind: Kind) -> R
 }
 
 /// What became of statements.
-enum Ran {
+pub(super) enum Ran {
     /// Done, with the ids that each answered.
     Done(Vec<Vec<u64>>),
     /// Nothing was done: somebody wrote in between.
