@@ -32,7 +32,8 @@ pub fn tell(review: &Review, out: &Output) {
     let replaced: Vec<&Conflict> = review.conflicts.iter().filter(|c| c.replaced).collect();
     for conflict in replaced.iter().take(LISTED) {
         let fields: Vec<_> = conflict.fields.iter().map(|f| f.name.as_str()).collect();
-        let line = format!("  {}  {}", conflict.key, fields.join(", "));
+        let fields = fields.join(", ");
+        let line = format!("  {}  {}: {fields}", conflict.key, conflict.title);
         out.say(&look.safe(&line));
     }
     let more = review

@@ -145,15 +145,16 @@ pub fn difference(found: &Found, source: &Shown, target: &Shown) -> Difference {
     }
 }
 
-/// The fields in which both sides of a key differ, and what it is.
+/// The fields in which both sides of a key differ, and what it is: its kind, key and title.
 pub fn conflict(
     key: &KeyHash,
     source: &Shown,
     target: &Shown,
-) -> Option<(Kind, String, Vec<Field>)> {
+) -> Option<(Kind, [String; 2], Vec<Field>)> {
     let (source, target) = (source.portraits.get(key)?, target.portraits.get(key)?);
     let fields = fields(Some(source), Some(target));
-    Some((source.kind, source.key.clone(), fields))
+    let names = [source.key.clone(), source.title.clone()];
+    Some((source.kind, names, fields))
 }
 
 fn fields(source: Option<&Portrait>, target: Option<&Portrait>) -> Vec<Field> {

@@ -233,10 +233,11 @@ impl Run {
         let positions = first.iter().map(|c| c.seq).collect();
         let staged = explain::fetch_staged(self.staging(sieve, compared), positions).await?;
         let shown = first.iter().filter_map(|c| {
-            let (kind, key, fields) = explain::conflict(&c.key, &staged, &present)?;
+            let (kind, [key, title], fields) = explain::conflict(&c.key, &staged, &present)?;
             Some(Conflict {
                 kind,
                 key,
+                title,
                 replaced: c.replaced,
                 fields,
             })

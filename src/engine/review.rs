@@ -121,6 +121,9 @@ pub struct Conflict {
     pub kind: crate::model::Kind,
     /// Its key, for people.
     pub key: String,
+    /// Title of a memory, or the ends of a relationship, cut where it is long.
+    #[serde(default)]
+    pub title: String,
     /// Whether the source's would replace the target's.
     pub replaced: bool,
     /// The fields that differ: name, the target's value, the source's.

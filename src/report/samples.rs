@@ -109,6 +109,7 @@ fn review() -> Review {
         conflicts: vec![Conflict {
             kind: Kind::Node,
             key: "7f3a1c02-91aa-4d15-8d5e-0a4be8a0c391".into(),
+            title: "Retry queue drains twice".into(),
             replaced: true,
             fields: vec![Field {
                 name: "content".into(),

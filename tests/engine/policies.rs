@@ -82,7 +82,7 @@ async fn nodes_and_relationships_under_every_policy() {
         let first = conflicts.iter().find(|c| c.key == id(1)).unwrap();
         let names: Vec<_> = first.fields.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["content", "updated_at"]);
-        assert!(first.replaced);
+        assert!(first.replaced && !first.title.is_empty());
 
         let (held_now, report, _) = held(Newest, modes, &theirs, &ours).await;
         ended(&report, Outcome::Done);

@@ -192,6 +192,7 @@ pub fn review(overwrites: bool) -> Review {
     let conflict = |key: &str, old: &str, new: &str| Conflict {
         kind: Kind::Node,
         key: key.into(),
+        title: "Retry queue drains twice".into(),
         replaced: true,
         fields: vec![
             Field {

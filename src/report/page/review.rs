@@ -162,11 +162,11 @@ fn as_difference(conflict: &Conflict) -> Difference {
         mark: Mark::Differs,
         kind: conflict.kind,
         key: conflict.key.clone(),
-        type_name: String::new(),
-        title: match conflict.replaced {
+        type_name: match conflict.replaced {
             true => "will be changed".into(),
             false => "stays as the target has it".into(),
         },
+        title: conflict.title.clone(),
         fields: conflict.fields.clone(),
     }
 }

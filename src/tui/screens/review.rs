@@ -178,7 +178,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                     kind: c.kind,
                     key: c.key.clone(),
                     type_name: if c.replaced { "replaced" } else { "stays" }.to_owned(),
-                    title: String::new(),
+                    title: c.title.clone(),
                     fields: c.fields.clone(),
                 });
                 app.review.browser = Some(Browser::new(Arc::new(items.collect())));

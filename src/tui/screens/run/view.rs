@@ -340,6 +340,7 @@ fn footer(app: &App, pen: &mut Pen, at: Rect, live: &Live, state: &RunState) {
         (Running::Replayed, Some(0.0)) => parts.push("paused".into()),
         (Running::Replayed, None | Some(1.0)) => parts.push("as fast as it ran".into()),
         (Running::Replayed, Some(pace)) => parts.push(format!("{pace} times as fast")),
+        (Running::Watched, _) if state.ended.is_some() => {}
         (Running::Watched, _) => parts.push("another process runs it".into()),
         (Running::Own | Running::Prepared, _) => {
             let limit = match state.rate_limit {
