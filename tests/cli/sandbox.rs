@@ -192,6 +192,11 @@ impl Sandbox {
             r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.0-9]*(Z|\+00:00)",
             "[TIME]",
         );
+        // A line of progress comes every five seconds, which a busy machine can take.
+        settings.add_filter(
+            r"(?m)^(Preflight|Export|Validate|Backup|Import|Verify): .*\n",
+            "",
+        );
         settings.add_filter(r"just now|\d+ (s|min|h) ago", "[WHEN]");
         settings.add_filter(r"\b\d+\.\d+ s\b", "[SECONDS]");
         settings.add_filter(r"  [\d,]+/s\b", "");

@@ -64,6 +64,17 @@ impl Work {
         Ok(())
     }
 
+    /// Forgets where everything is, which takes much memory: it is learnt anew if it is
+    /// needed after all.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        self.nodes = Places::default();
+        self.edges = None;
+        if std::mem::take(&mut self.watching) {
+            self.session.unchanged()?;
+        }
+        Ok(())
+    }
+
     /// Where edges are, read if that is not known.
     pub(super) fn learn_edges(&mut self) -> Result<()> {
         if self.edges.is_some() {

@@ -246,13 +246,14 @@ impl Writer for GraphWriter {
     }
 
     async fn complete(&mut self) -> Result<()> {
+        self.ahead = Ahead::default();
         let ours = self.aside.is_some();
         self.with(move |work| {
             work.settle()?;
             match ours {
                 true => indexes::make(&mut work.session),
                 // The schema of a graph that others use is theirs.
-                false => Ok(()),
+                false => work.forget(),
             }
         })
         .await
