@@ -129,10 +129,14 @@ pub fn asked_without_rights(within: &Path, what: &[&str]) -> String {
     )
 }
 
-/// This program where everybody may run it: the build folder may be private.
+/// This program where everybody may run it: the build folder may be private. Another process
+/// copies it: a file that this one has open for writing is so in a child that another thread
+/// starts just then, too, and cannot be run.
 fn reachable_copy(within: &Path) -> PathBuf {
     let copy = within.join("suite");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let program = std::env::current_exe().unwrap();
+    let copied = Command::new("cp").arg(program).arg(&copy).status();
+    assert!(copied.unwrap().success(), "the program is copied");
     copy
 }
 
