@@ -33,7 +33,10 @@ pub fn tell(review: &Review, out: &Output) {
     for conflict in replaced.iter().take(LISTED) {
         let fields: Vec<_> = conflict.fields.iter().map(|f| f.name.as_str()).collect();
         let fields = fields.join(", ");
-        let line = format!("  {}  {}: {fields}", conflict.key, conflict.title);
+        let line = match conflict.title.is_empty() {
+            true => format!("  {}  {fields}", conflict.key),
+            false => format!("  {}  {}: {fields}", conflict.key, conflict.title),
+        };
         out.say(&look.safe(&line));
     }
     let more = review

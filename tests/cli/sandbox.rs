@@ -194,7 +194,7 @@ impl Sandbox {
         );
         // A line of progress comes every five seconds, which a busy machine can take.
         settings.add_filter(
-            r"(?m)^(Preflight|Export|Validate|Backup|Import|Verify): .*\n",
+            r"(?m)^(Preflight|Export|Validate|Backup|Import|Verify): (\d+ %, [\d,]+ of [\d,]+ records|[\d,]+ records?|for \d+ s).*\n",
             "",
         );
         settings.add_filter(r"just now|\d+ (s|min|h) ago", "[WHEN]");
