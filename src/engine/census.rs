@@ -186,7 +186,8 @@ impl Census {
         }
         let seq = self.next;
         self.next += 1;
-        self.bytes[record.kind() as usize] += record.size() as u64;
+        let size = record.size();
+        self.bytes[record.kind() as usize] += size as u64;
         let mut digest = None;
         if self.keeps {
             digest = Some(self.canon.digest(&record));
@@ -235,7 +236,10 @@ impl Census {
             digest,
             kind: fitted.kind(),
             seq,
-            size: power_of(fitted.size()),
+            size: power_of(match original {
+                Some(_) => fitted.size(),
+                None => size,
+            }),
             ours: false,
             time: if self.wants_time {
                 time_of(&fitted, &self.canon)

@@ -290,7 +290,7 @@ impl Import {
                 before: digest,
                 after: Some(one.record),
             });
-            befores.push(before);
+            befores.push(before.map(Box::new));
         }
         Ok(Work {
             changes: changes.into(),

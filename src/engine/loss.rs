@@ -224,9 +224,6 @@ impl Fit {
     /// Whether nothing of a record would be lost or changed, as far as a look at what was
     /// digested tells: most are, and need not be taken apart for it.
     fn is_plain(&self, record: &Record, canon: &Canon) -> bool {
-        let Properties::Stored(Value::Text(text)) = record.properties() else {
-            return false;
-        };
         let says =
             |text: &Text| (self.to.nul || !text.as_bytes().contains(&0)) && text.as_str().is_some();
         let names = |key: &Key| matches!(key, Key::Id(Value::Text(text)) if says(text));
@@ -264,7 +261,7 @@ impl Fit {
             && own_id
             && names(record.key())
             && canon.is_portable(record.properties())
-            && (self.to.nul || memchr::memmem::find(text.as_bytes(), b"\\u0000").is_none())
+            && (self.to.nul || !canon.has_nul())
     }
 
     fn fit_node(&self, node: &Node, canon: &Canon, forecast: &mut Forecast) -> Fitted {

@@ -14,14 +14,14 @@ pub struct Work {
     /// What to change.
     pub changes: Arc<[Change]>,
     /// The records as they are before.
-    pub before: Arc<[Option<Record>]>,
+    pub before: Arc<[Option<Box<Record>>]>,
 }
 
 impl Work {
     /// Removals, each with what is removed.
     pub fn removing(all: Vec<(Change, Record)>) -> Self {
         let (changes, before): (Vec<_>, Vec<_>) =
-            all.into_iter().map(|(c, b)| (c, Some(b))).unzip();
+            all.into_iter().map(|(c, b)| (c, Some(Box::new(b)))).unzip();
         Self {
             changes: changes.into(),
             before: before.into(),
@@ -29,8 +29,9 @@ impl Work {
     }
 
     /// Each change with the record it is made to.
-    pub fn each(&self) -> impl Iterator<Item = (&Change, &Option<Record>)> {
-        self.changes.iter().zip(self.before.iter())
+    pub fn each(&self) -> impl Iterator<Item = (&Change, Option<&Record>)> {
+        let before = self.before.iter().map(Option::as_deref);
+        self.changes.iter().zip(before)
     }
 
     /// As two batches.
@@ -39,7 +40,7 @@ impl Work {
             self.changes.split_at(self.before.len() / 2),
             self.before.split_at(self.before.len() / 2),
         );
-        let half = |changes: &[Change], before: &[Option<Record>]| Self {
+        let half = |changes: &[Change], before: &[Option<Box<Record>>]| Self {
             changes: changes.into(),
             before: before.into(),
         };
@@ -55,7 +56,7 @@ impl Work {
     fn entry(&self, canon: &mut Canon) -> Result<Entry> {
         Entry::of(self.each().map(|(change, before)| {
             let after = change.after.as_ref().map(|after| canon.digest(after));
-            (change.kind, &change.key, before.as_ref(), after)
+            (change.kind, &change.key, before, after)
         }))
     }
 }

@@ -50,6 +50,9 @@ impl Digest {
     }
 }
 
+/// Members among which one is sought one by one.
+const FEW: usize = 40;
+
 /// Makes canonical bytes and digests, keeping its buffers from record to record.
 ///
 /// After [`Canon::digest`] or [`Canon::look`], [`Canon::text`] and its like answer
@@ -68,22 +71,29 @@ pub struct Canon {
     is_map: bool,
     repeated: bool,
     foreign: bool,
+    nul: bool,
 }
 
-/// Where a key and its value lie in the buffer.
+/// Where a key and its value lie in the buffer, one behind the other as they are hashed.
 #[derive(Clone, Copy)]
 struct Member {
-    key: (usize, usize),
-    value: (usize, usize),
+    start: usize,
+    key: usize,
+    value: usize,
+    end: usize,
 }
 
 impl Member {
     fn key<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
-        &buffer[self.key.0..self.key.1]
+        &buffer[self.key..self.value]
     }
 
     fn value<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
-        &buffer[self.value.0..self.value.1]
+        &buffer[self.value..self.end]
+    }
+
+    fn whole<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
+        &buffer[self.start..self.end]
     }
 }
 
@@ -110,7 +120,6 @@ impl Canon {
     /// same.
     pub fn look(&mut self, record: &Record) {
         self.read(record.properties());
-        self.sort_top();
     }
 
     /// The canonical bytes of the record digested last.
@@ -124,9 +133,11 @@ impl Canon {
         for m in 0..self.members.len() {
             let (key, value) = self.member(m);
             if value == b"S\x02[]" && EMPTY_LIST_AS_TEXT.iter().any(|k| k.as_bytes() == key) {
-                let start = self.buffer.len();
+                let name = key.to_vec();
+                self.begin(&name);
                 self.buffer.extend_from_slice(b"LE");
-                self.members[m].value = (start, start + 2);
+                self.close_last();
+                self.members.swap_remove(m);
             }
         }
         self.out.clear();
@@ -192,6 +203,11 @@ impl Canon {
         self.repeated
     }
 
+    /// Whether they are stored text with a NUL somewhere in what it says.
+    pub fn has_nul(&self) -> bool {
+        self.nul
+    }
+
     /// Whether they are stored text for which [`json::is_portable_object`] holds, known
     /// without another pass over it.
     pub fn is_portable(&self, properties: &Properties) -> bool {
@@ -203,9 +219,16 @@ impl Canon {
 
     /// The canonical bytes of one of its top-level properties.
     pub fn property(&self, key: &str) -> Option<&[u8]> {
-        let by = |m: &Member| m.key(&self.buffer).cmp(key.as_bytes());
-        let at = self.members.binary_search_by(by).ok()?;
-        Some(self.member(at).1)
+        let key = key.as_bytes();
+        let at = match self.members.len() {
+            // Most keys differ in length already.
+            ..=FEW => self.members.iter().position(|m| m.key(&self.buffer) == key),
+            _ => {
+                let by = |m: &Member| m.key(&self.buffer).cmp(key);
+                self.members.binary_search_by(by).ok()
+            }
+        };
+        Some(self.member(at?).1)
     }
 
     /// The bytes of one of its top-level properties that is text.
@@ -218,22 +241,16 @@ impl Canon {
         (member.key(&self.buffer), member.value(&self.buffer))
     }
 
-    /// Parses properties into the buffer; their top-level members stay unsorted.
+    /// Parses properties into the buffer; their top-level members are sorted.
     fn read(&mut self, properties: &Properties) {
         self.reset();
         match properties {
             Properties::Typed(map) => {
                 self.is_map = true;
                 for (key, value) in map.iter() {
-                    let start = self.buffer.len();
-                    self.buffer.extend_from_slice(key.as_bytes());
-                    let at = self.buffer.len();
+                    self.begin(key.as_bytes());
                     write_value(&mut self.buffer, value);
-                    let end = self.buffer.len();
-                    self.members.push(Member {
-                        key: (start, at),
-                        value: (at, end),
-                    });
+                    self.close_last();
                 }
             }
             Properties::Stored(Value::Text(text)) => {
@@ -243,6 +260,7 @@ impl Canon {
             }
             Properties::Stored(_) => {}
         }
+        self.sort_top();
     }
 
     fn reset(&mut self) {
@@ -252,6 +270,7 @@ impl Canon {
         self.is_map = false;
         self.repeated = false;
         self.foreign = false;
+        self.nul = false;
     }
 
     fn write_ends(&mut self, relationship: &Relationship) {
@@ -273,7 +292,6 @@ impl Canon {
         let relationship = self.out[1] == b'r';
         let mut own_key = Vec::with_capacity(48);
         write_key(&mut own_key, key);
-        self.sort_top();
         self.row.clear();
         let mut has_id = false;
         let mut columns = columns.iter().peekable();
@@ -283,17 +301,20 @@ impl Canon {
             let member = self.members[m];
             let name = member.key(&self.buffer);
             let mut content = member.value(&self.buffer);
+            let mut whole = member.whole(&self.buffer);
             while let Some((earlier, v)) = columns.next_if(|(c, _)| c.as_bytes() < name) {
                 write_column(&mut self.out, earlier, v);
             }
             if let Some((_, v)) = columns.next_if(|(c, _)| c.as_bytes() == name) {
                 column.clear();
+                write_bytes(&mut column, b'K', name);
+                let at = column.len();
                 write_value(&mut column, v);
-                if column != content && !(self.is_map && content == b"N" && column == b"N") {
+                if column[at..] != *content {
                     write_bytes(&mut self.row, b'C', name);
                     self.row.extend_from_slice(content);
                 }
-                content = &column;
+                (content, whole) = (&column[at..], &column);
             }
             if name == b"id" {
                 has_id = true;
@@ -304,8 +325,7 @@ impl Canon {
             if relationship && content == b"N" && nullable(name) {
                 continue;
             }
-            write_bytes(&mut self.out, b'K', name);
-            self.out.extend_from_slice(content);
+            self.out.extend_from_slice(whole);
         }
         for (later, v) in columns {
             write_column(&mut self.out, later, v);
@@ -358,14 +378,32 @@ impl Canon {
         is_sorted(&self.sorted, &self.buffer)
     }
 
+    /// Begins a member; its value comes next.
+    fn begin(&mut self, key: &[u8]) {
+        let start = self.buffer.len();
+        write_bytes(&mut self.buffer, b'K', key);
+        let value = self.buffer.len();
+        self.members.push(Member {
+            start,
+            key: value - key.len(),
+            value,
+            end: value,
+        });
+    }
+
+    /// The member begun last ends here.
     fn close_last(&mut self) {
-        if let Some(Open::Map { members, .. }) = self.open.last() {
-            let end = self.buffer.len();
-            if self.members.len() > *members
-                && let Some(last) = self.members.last_mut()
-            {
-                last.value.1 = end;
-            }
+        if let Some(last) = self.members.last_mut() {
+            last.end = self.buffer.len();
+        }
+    }
+
+    /// The same, if one was begun in the map that is open.
+    fn close_in_map(&mut self) {
+        if let Some(Open::Map { members, .. }) = self.open.last()
+            && self.members.len() > *members
+        {
+            self.close_last();
         }
     }
 }
@@ -382,7 +420,7 @@ fn sort_members(members: &mut Vec<Member>, buffer: &[u8]) -> bool {
 /// By key; of equal keys the last one first.
 fn by_key(a: &Member, b: &Member, buffer: &[u8]) -> std::cmp::Ordering {
     let order = a.key(buffer).cmp(b.key(buffer));
-    order.then(b.key.0.cmp(&a.key.0))
+    order.then(b.start.cmp(&a.start))
 }
 
 /// Keeps the first of equal keys. Tells whether there were any.
@@ -495,8 +533,13 @@ impl Visit for Canon {
         self.buffer
             .extend_from_slice(&value.to_bits().to_be_bytes());
     }
+    fn broken(&mut self) {
+        self.foreign = true;
+    }
+    fn nul(&mut self) {
+        self.nul = true;
+    }
     fn text(&mut self, bytes: &[u8]) {
-        self.foreign |= !json::is_unbroken(bytes);
         write_bytes(&mut self.buffer, b'S', bytes);
     }
 
@@ -520,18 +563,12 @@ impl Visit for Canon {
         self.foreign |= self.open.len() > json::MAX_PORTABLE_DEPTH;
     }
     fn key(&mut self, bytes: &[u8]) {
-        self.foreign |= bytes.first() == Some(&b'$') || !json::is_unbroken(bytes);
-        self.close_last();
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(bytes);
-        let value = self.buffer.len();
-        self.members.push(Member {
-            key: (start, value),
-            value: (value, value),
-        });
+        self.foreign |= bytes.first() == Some(&b'$');
+        self.close_in_map();
+        self.begin(bytes);
     }
     fn end_map(&mut self) {
-        self.close_last();
+        self.close_in_map();
         let Some(Open::Map { start, members }) = self.open.pop() else {
             return;
         };
@@ -543,8 +580,7 @@ impl Visit for Canon {
         self.repeated |= sort_members(&mut inner, &self.buffer);
         self.spare.clear();
         for member in inner {
-            write_bytes(&mut self.spare, b'K', member.key(&self.buffer));
-            self.spare.extend_from_slice(member.value(&self.buffer));
+            self.spare.extend_from_slice(member.whole(&self.buffer));
         }
         self.buffer.truncate(start);
         self.buffer.extend_from_slice(&self.spare);

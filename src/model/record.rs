@@ -88,44 +88,30 @@ impl Properties {
 
     /// Bytes they would take as text, roughly; what limits count.
     pub fn size(&self) -> usize {
-        fn of(value: &Value) -> usize {
-            match value {
-                Value::Text(t) => t.len() + 8,
-                Value::Bytes(b) => b.len() + 8,
-                Value::BigInt(d) => d.len() + 8,
-                Value::List(l) => l.iter().map(of).sum::<usize>() + 8,
-                Value::Map(m) => of_map(m),
-                _ => 8,
-            }
-        }
-        fn of_map(map: &Map) -> usize {
-            map.iter().map(|(k, v)| k.len() + of(v)).sum::<usize>() + 8
-        }
-        match self {
-            Self::Stored(v) => of(v),
-            Self::Typed(m) => of_map(m),
-        }
+        self.sizes().0
     }
 
-    /// Bytes they take in memory beside themselves, roughly.
-    fn held(&self) -> usize {
-        fn of(value: &Value) -> usize {
+    /// The same, and the bytes they take in memory beside themselves, roughly.
+    fn sizes(&self) -> (usize, usize) {
+        fn add(a: (usize, usize), b: (usize, usize)) -> (usize, usize) {
+            (a.0 + b.0, a.1 + b.1)
+        }
+        fn of(value: &Value) -> (usize, usize) {
             match value {
-                Value::Text(t) => t.held(),
-                Value::Bytes(b) => b.len() + ALLOCATED,
-                Value::BigInt(d) => d.len() + ALLOCATED,
+                Value::Text(t) => (t.len() + 8, t.held()),
+                Value::Bytes(b) => (b.len() + 8, b.len() + ALLOCATED),
+                Value::BigInt(d) => (d.len() + 8, d.len() + ALLOCATED),
                 Value::List(l) => {
-                    l.iter().map(|v| of(v) + size_of::<Value>()).sum::<usize>() + ALLOCATED
+                    (l.iter().map(of)).fold((8, l.len() * size_of::<Value>() + ALLOCATED), add)
                 }
                 Value::Map(m) => of_map(m),
-                _ => 0,
+                _ => (8, 0),
             }
         }
-        fn of_map(map: &Map) -> usize {
-            let pairs = map
-                .iter()
-                .map(|(k, v)| k.held() + of(v) + size_of::<(Text, Value)>());
-            pairs.sum::<usize>() + ALLOCATED
+        fn of_map(map: &Map) -> (usize, usize) {
+            let begun = (8, map.len() * size_of::<(Text, Value)>() + ALLOCATED);
+            let pairs = map.iter().map(|(k, v)| add((k.len(), k.held()), of(v)));
+            pairs.fold(begun, add)
         }
         match self {
             Self::Stored(v) => of(v),
@@ -275,7 +261,7 @@ impl Record {
     /// Bytes it takes in memory, roughly, and no fewer than [`Record::size`]: what pages
     /// and batches count. Values of their own types take more than their text.
     pub fn footprint(&self) -> usize {
-        let held = size_of::<Self>() + 200 + self.properties().held();
-        held.max(self.size())
+        let (text, held) = self.properties().sizes();
+        200 + text.max(size_of::<Self>() + held)
     }
 }

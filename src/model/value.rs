@@ -153,6 +153,11 @@ impl Map {
         self.0.iter().map(|(k, v)| (k, v))
     }
 
+    /// From pairs in order, of which the caller knows that no key stands twice.
+    pub(crate) fn from_distinct(pairs: Vec<(Text, Value)>) -> Self {
+        Self(pairs)
+    }
+
     /// From pairs in order; the last of equal keys wins and takes the first's place,
     /// as in Python. Sorting, so that a map of a million keys stays cheap.
     pub fn from_pairs(pairs: Vec<(Text, Value)>) -> Self {

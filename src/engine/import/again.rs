@@ -37,7 +37,7 @@ impl Import {
         for (i, (change, before)) in work.each().enumerate() {
             if met.next_if_eq(&i).is_none() {
                 changes.push(change.clone());
-                befores.push(before.clone());
+                befores.push(before.cloned().map(Box::new));
                 continue;
             }
             let now = now.next().flatten();
@@ -86,7 +86,7 @@ impl Import {
                     before: digest,
                     ..change.clone()
                 });
-                befores.push(now);
+                befores.push(now.map(Box::new));
             }
         }
         Ok(Work {

@@ -1,5 +1,6 @@
 //! The reader: one pass, events to a [`Visit`], no allocation for plain text.
 
+use super::plain::{self, Stop};
 use crate::model::{Map, Text, Value};
 
 /// Depth of nesting at which reading stops. Python stops near 1,000.
@@ -30,6 +31,10 @@ pub trait Visit {
     fn integer(&mut self, digits: &str);
     /// Any other number, and `NaN`, `Infinity`, `-Infinity`.
     fn float(&mut self, value: f64);
+    /// The string or key that comes next has lone surrogates.
+    fn broken(&mut self) {}
+    /// The string or key that comes next has a NUL.
+    fn nul(&mut self) {}
     /// A string: UTF-8, or WTF-8 where it has lone surrogates.
     fn text(&mut self, bytes: &[u8]);
     /// `[`
@@ -84,6 +89,9 @@ pub fn parse_object(text: &[u8]) -> Option<Map> {
     }
 }
 
+/// Bytes that are made room for at once where a string has escapes, at most.
+const ROOM: usize = 4 << 10;
+
 struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -91,7 +99,7 @@ struct Reader<'a> {
     scratch: Vec<u8>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn problem(&self, what: &'static str) -> Problem {
         Problem { at: self.at, what }
     }
@@ -121,11 +129,8 @@ impl Reader<'_> {
         }
         match self.peek() {
             b'"' => {
-                let (plain, end) = self.string()?;
-                match plain {
-                    Some(start) => to.text(&self.bytes[start..end]),
-                    None => to.text(&self.scratch),
-                }
+                let plain = self.string(to)?;
+                to.text(plain.unwrap_or(&self.scratch));
                 Ok(())
             }
             b'{' => self.map(to, depth),
@@ -179,11 +184,8 @@ impl Reader<'_> {
             if self.peek() != b'"' {
                 return Err(self.problem("expected a key"));
             }
-            let (plain, end) = self.string()?;
-            match plain {
-                Some(start) => to.key(&self.bytes[start..end]),
-                None => to.key(&self.scratch),
-            }
+            let plain = self.string(to)?;
+            to.key(plain.unwrap_or(&self.scratch));
             self.space();
             if self.peek() != b':' {
                 return Err(self.problem("expected :"));
@@ -204,58 +206,34 @@ impl Reader<'_> {
         }
     }
 
-    /// A string without escapes is `Some(start)` to `end` of the input; one with
-    /// escapes is decoded into the scratch.
-    fn string(&mut self) -> Result<(Option<usize>, usize), Problem> {
+    /// A string without escapes lies in the input; one with escapes is decoded into the
+    /// scratch.
+    fn string(&mut self, to: &mut impl Visit) -> Result<Option<&'a [u8]>, Problem> {
         self.at += 1;
-        let start = self.at;
-        let stop = self.plain_end(start)?;
-        if self.bytes[stop] == b'"' {
+        let (start, stop) = (self.at, plain::end(self.bytes, self.at, Stop::Special));
+        if self.bytes.get(stop) == Some(&b'"') {
             self.at = stop + 1;
-            return Ok((Some(start), stop));
+            return Ok(Some(&self.bytes[start..stop]));
         }
         self.scratch.clear();
-        let mut from = start;
-        let mut stop = stop;
+        self.scratch.reserve((self.bytes.len() - start).min(ROOM));
+        self.scratch.extend_from_slice(&self.bytes[start..stop]);
+        self.at = stop;
         loop {
-            self.scratch.extend_from_slice(&self.bytes[from..stop]);
-            self.at = stop;
-            if self.bytes[stop] == b'"' {
-                self.at += 1;
-                return Ok((None, 0));
-            }
-            self.escape()?;
-            from = self.at;
-            stop = self.plain_end(from)?;
-        }
-    }
-
-    /// Where the run of plain characters ends: at a quote or a backslash.
-    fn plain_end(&mut self, from: usize) -> Result<usize, Problem> {
-        let mut from = from;
-        while let Some(eight) = self.bytes.get(from..from + 8) {
-            match special(eight) {
-                0 => from += 8,
-                found => {
-                    from += found.trailing_zeros() as usize / 8;
-                    break;
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(None);
                 }
+                Some(b'\\') => self.escape(to)?,
+                Some(_) => return Err(self.problem("a control character inside a string")),
+                None => return Err(self.problem("the string does not end")),
             }
+            self.at = plain::copy(&mut self.scratch, self.bytes, self.at, Stop::Special);
         }
-        for (i, &b) in self.bytes[from..].iter().enumerate() {
-            if b == b'"' || b == b'\\' {
-                return Ok(from + i);
-            }
-            if b < 0x20 {
-                self.at = from + i;
-                return Err(self.problem("a control character inside a string"));
-            }
-        }
-        self.at = self.bytes.len();
-        Err(self.problem("the string does not end"))
     }
 
-    fn escape(&mut self) -> Result<(), Problem> {
+    fn escape(&mut self, to: &mut impl Visit) -> Result<(), Problem> {
         self.at += 1;
         let plain = match self.peek() {
             b'"' => b'"',
@@ -266,7 +244,7 @@ impl Reader<'_> {
             b'n' => b'\n',
             b'r' => b'\r',
             b't' => b'\t',
-            b'u' => return self.unicode_escape(),
+            b'u' => return self.unicode_escape(to),
             _ => return Err(self.problem("not an escape")),
         };
         self.at += 1;
@@ -274,7 +252,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn unicode_escape(&mut self) -> Result<(), Problem> {
+    fn unicode_escape(&mut self, to: &mut impl Visit) -> Result<(), Problem> {
         let mut code = self.hex()?;
         if (0xD800..0xDC00).contains(&code) && self.bytes[self.at..].starts_with(b"\\u") {
             let back = self.at;
@@ -286,40 +264,45 @@ impl Reader<'_> {
                 self.at = back;
             }
         }
-        match char::from_u32(code) {
-            Some(c) => {
-                let mut buffer = [0; 4];
-                self.scratch
-                    .extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+        let part = |shift: u32| 0x80 | (code >> shift & 0x3F) as u8;
+        match code {
+            ..0x80 => {
+                if code == 0 {
+                    to.nul();
+                }
+                self.scratch.push(code as u8);
             }
-            // A lone surrogate, in the three bytes that UTF-8 would give it.
-            None => self.scratch.extend_from_slice(&[
-                0xE0 | (code >> 12) as u8,
-                0x80 | (code >> 6 & 0x3F) as u8,
-                0x80 | (code & 0x3F) as u8,
-            ]),
+            0x80..0x800 => {
+                let two = [0xC0 | (code >> 6) as u8, part(0)];
+                self.scratch.extend_from_slice(&two);
+            }
+            0x800..0x10000 => {
+                // A lone surrogate stands in the three bytes that UTF-8 would give it.
+                if (0xD800..0xE000).contains(&code) {
+                    to.broken();
+                }
+                let three = [0xE0 | (code >> 12) as u8, part(6), part(0)];
+                self.scratch.extend_from_slice(&three);
+            }
+            _ => {
+                let four = [0xF0 | (code >> 18) as u8, part(12), part(6), part(0)];
+                self.scratch.extend_from_slice(&four);
+            }
         }
         Ok(())
     }
 
     /// At the `u` of an escape: its four digits.
     fn hex(&mut self) -> Result<u32, Problem> {
-        let digits = self
-            .bytes
-            .get(self.at + 1..self.at + 5)
-            .filter(|d| d.iter().all(u8::is_ascii_hexdigit));
-        let code = digits.map(|d| {
-            d.iter().fold(0, |code, d| {
-                code << 4 | (*d as char).to_digit(16).unwrap_or(0)
-            })
+        let digits = self.bytes.get(self.at + 1..self.at + 5).unwrap_or_default();
+        let code = digits.iter().fold(0, |code, digit| {
+            code << 4 | u32::from(HEX[usize::from(*digit)])
         });
-        match code {
-            Some(code) => {
-                self.at += 5;
-                Ok(code)
-            }
-            None => Err(self.problem("not four hexadecimal digits")),
+        if digits.len() < 4 || digits.iter().any(|d| HEX[usize::from(*d)] > 15) {
+            return Err(self.problem("not four hexadecimal digits"));
         }
+        self.at += 5;
+        Ok(code)
     }
 
     fn number(&mut self, to: &mut impl Visit) -> Result<(), Problem> {
@@ -375,18 +358,18 @@ impl Reader<'_> {
     }
 }
 
-/// The high bit of each byte that is a quote, a backslash or a control character. Exact
-/// up to the first of them, in the order of the text; what follows may be wrong.
-fn special(eight: &[u8]) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES * 0x80;
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(eight);
-    let word = u64::from_le_bytes(bytes);
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-    zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64)) | controls
-}
+/// The value of each hexadecimal digit; 255 for other characters.
+const HEX: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value];
+        values[digit as usize] = value as u8;
+        values[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// Builds a [`Value`].
 #[derive(Default)]

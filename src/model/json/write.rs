@@ -2,6 +2,7 @@
 //! which JSON has no form for (callers encode those first), and text that is
 //! neither UTF-8 nor WTF-8.
 
+use super::plain::{self, Stop};
 use crate::model::{Map, Text, Value};
 use std::io::Write as _;
 
@@ -96,15 +97,15 @@ fn write_float(out: &mut Vec<u8>, f: f64) {
         let word: &[u8] = if f > 0.0 { b"Infinity" } else { b"-Infinity" };
         return out.extend_from_slice(word);
     }
+    if f == 0.0 || (1e-4..1e16).contains(&f.abs()) {
+        let _ = write!(out, "{f:?}");
+        return;
+    }
     let scientific = format!("{f:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if f == 0.0 || (-4..16).contains(&exponent) {
-        let _ = write!(out, "{f:?}");
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        let _ = write!(out, "{digits}e{sign}{:02}", exponent.abs());
-    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    let _ = write!(out, "{digits}e{sign}{:02}", exponent.abs());
 }
 
 /// Appends a string in quotes. Lone surrogates (WTF-8) are written as their escape
@@ -140,18 +141,25 @@ pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Appends a string in quotes.
+pub fn write_str(out: &mut Vec<u8>, text: &str, style: Style) {
+    out.push(b'"');
+    write_valid(out, text, style);
+    out.push(b'"');
+}
+
 fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
-    let bytes = text.as_bytes();
-    let plain =
-        |b: u8| b >= 0x20 && b != b'"' && b != b'\\' && (b < 0x7F || !style.ascii && b > 0x7F);
+    let stop = match style.ascii {
+        true => Stop::Foreign,
+        false => Stop::Special,
+    };
     let mut from = 0;
-    while let Some(run) = bytes[from..].iter().position(|b| !plain(*b)) {
-        let at = from + run;
-        out.extend_from_slice(&bytes[from..at]);
-        let Some(c) = text[at..].chars().next() else {
+    loop {
+        from = plain::copy(out, text.as_bytes(), from, stop);
+        let Some(c) = text[from..].chars().next() else {
             return;
         };
-        from = at + c.len_utf8();
+        from += c.len_utf8();
         match c {
             '"' => out.extend_from_slice(b"\\\""),
             '\\' => out.extend_from_slice(b"\\\\"),
@@ -160,8 +168,6 @@ fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
             '\t' => out.extend_from_slice(b"\\t"),
             '\u{8}' => out.extend_from_slice(b"\\b"),
             '\u{c}' => out.extend_from_slice(b"\\f"),
-            // Python writes DEL as it is.
-            '\u{7f}' => out.push(0x7F),
             _ => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
@@ -172,7 +178,6 @@ fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
             }
         }
     }
-    out.extend_from_slice(&bytes[from..]);
 }
 
 /// Whether bytes are UTF-8 but for lone surrogates, so that an escape can carry them.

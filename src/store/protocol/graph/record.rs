@@ -45,12 +45,27 @@ pub(super) fn edge_is_known(raw: &RawEdge, names: &Names) -> bool {
             .all(|(n, _)| (*n as usize) < names.keys.len())
 }
 
+/// Whether no name's number stands twice, as far as a quick look tells.
+fn are_distinct(raw: &[(u32, Value)]) -> bool {
+    let mut seen = 0u128;
+    raw.iter().all(|(number, _)| {
+        let bit = 1u128.checked_shl(*number).unwrap_or(0);
+        let new = bit & !seen != 0;
+        seen |= bit;
+        new
+    })
+}
+
 fn properties(raw: Vec<(u32, Value)>, names: &Names) -> io::Result<(Map, Option<(Text, Value)>)> {
+    let distinct = are_distinct(&raw);
     let mut pairs = Vec::with_capacity(raw.len());
     for (number, value) in raw {
         pairs.push((name(&names.keys, number)?, value));
     }
-    let map = Map::from_pairs(pairs);
+    let map = match distinct {
+        true => Map::from_distinct(pairs),
+        false => Map::from_pairs(pairs),
+    };
     match reserved::decode_apart(&map) {
         Some((map, apart)) => Ok((map, apart)),
         None => Ok((map, None)),

@@ -172,28 +172,36 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The same for what nearly all of a large reply is: a short number that is whole in
+    /// The same for what nearly all of a large reply is: a number that is whole in
     /// the buffer, of an integer, a string's length or a list's.
     fn short_head(&mut self) -> Option<Head> {
-        let (kind, rest) = self.buffer[self.start..self.end].split_first()?;
-        let (mut number, mut digits) = (0u32, 0);
-        while let Some(digit) = rest.get(digits).filter(|d| d.is_ascii_digit()) {
-            if digits == 9 {
-                return None;
+        let there = &self.buffer[self.start..self.end];
+        let (kind, number, length) = match there {
+            [kind, digit @ b'0'..=b'9', b'\r', b'\n', ..] => (kind, u64::from(digit - b'0'), 4),
+            [kind, rest @ ..] => {
+                let (mut number, mut digits) = (0, 0);
+                while let Some(digit @ b'0'..=b'9') = rest.get(digits) {
+                    // One more and it might not fit.
+                    if digits == 19 {
+                        return None;
+                    }
+                    number = number * 10 + u64::from(digit - b'0');
+                    digits += 1;
+                }
+                if digits == 0 || rest.get(digits..digits + 2) != Some(b"\r\n") {
+                    return None;
+                }
+                (kind, number, digits + 3)
             }
-            number = number * 10 + u32::from(digit - b'0');
-            digits += 1;
-        }
-        if digits == 0 || rest.get(digits..digits + 2) != Some(b"\r\n") {
-            return None;
-        }
+            [] => return None,
+        };
         let head = match kind {
-            b':' => Head::Int(i64::from(number)),
-            b'$' => Head::Bulk(number as usize),
-            b'*' => Head::List(number as usize),
+            b':' => Head::Int(i64::try_from(number).ok()?),
+            b'$' if number < LONGEST_BULK as u64 => Head::Bulk(number as usize),
+            b'*' if number < LONGEST_BULK as u64 => Head::List(number as usize),
             _ => return None,
         };
-        self.start += digits + 3;
+        self.start += length;
         Some(head)
     }
 

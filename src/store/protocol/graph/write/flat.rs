@@ -195,7 +195,7 @@ impl Found {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name.as_bytes());
         let value = self.bytes.len();
-        self.odd |= text.as_str().is_none();
+        self.odd |= text.as_str().is_none() || text.as_bytes().contains(&0);
         self.push_text(text.as_bytes());
         let value = (value, self.bytes.len());
         match self.at(name) {
@@ -245,7 +245,6 @@ impl Found {
     }
 
     fn push_text(&mut self, bytes: &[u8]) {
-        self.odd |= memchr::memchr(0, bytes).is_some();
         self.bytes.push(TEXT);
         self.bytes.extend_from_slice(bytes);
         self.bytes.push(0);
@@ -294,9 +293,14 @@ impl Visit for Found {
         self.bytes.push(2);
         self.bytes.extend_from_slice(&value.to_bits().to_le_bytes());
     }
+    fn broken(&mut self) {
+        self.odd = true;
+    }
+    fn nul(&mut self) {
+        self.odd = true;
+    }
     fn text(&mut self, bytes: &[u8]) {
         self.one();
-        self.odd |= !json::is_unbroken(bytes);
         self.push_text(bytes);
     }
     fn begin_list(&mut self) {

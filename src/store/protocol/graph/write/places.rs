@@ -5,10 +5,11 @@
 
 use super::spilled::Spilled;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Canon, Key, KeyHash, Kind};
+use crate::model::{Canon, Key, Kind, Text, Value};
 use crate::store::protocol::hashes::{Same, find};
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasherDefault;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
 
 /// Entries that wait to be sorted in.
 const MOST_NEW: usize = 32_768;
@@ -32,12 +33,20 @@ pub(super) struct Places {
     repeated: HashSet<u64>,
 }
 
-/// The part of a key's hash that is kept.
+/// What keys are hashed with: another for each process, so that nobody can make two keys
+/// for one hash.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The hash that a key is known by here.
 pub(super) fn short(kind: Kind, key: &Key) -> u64 {
-    let hash: KeyHash = Canon::key_hash(kind, key);
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    u64::from_be_bytes(first)
+    let mut hasher = HASHER.build_hasher();
+    match key {
+        Key::Id(Value::Text(text)) => (kind, text).hash(&mut hasher),
+        // In the graph it is text.
+        Key::Derived(_) => (kind, Text::from(key.display())).hash(&mut hasher),
+        other => (kind, Canon::key_hash(kind, other)).hash(&mut hasher),
+    }
+    hasher.finish()
 }
 
 impl Default for Places {
