@@ -28,6 +28,9 @@ const MOST_STEP: u64 = 8_192;
 /// The same where nothing was found for a while.
 const MOST_EMPTY_STEP: u64 = 1 << 20;
 
+/// Types whose edges are put in order one by one (see [`Scanner::settle_edges`]).
+const MOST_TYPES: usize = 64;
+
 /// Keys of ends that are remembered because they take a query each.
 const MOST_ENDS: usize = 10_000;
 
@@ -86,6 +89,8 @@ pub(super) struct Scanner {
     wire: Wire,
     /// Behind the last id of a node.
     bound: u64,
+    /// Whether edges can be read without a long wait.
+    settled: bool,
     ends: HashMap<u64, Key>,
     canon: Canon,
 }
@@ -102,6 +107,7 @@ impl Scanner {
             asked_edges: Line::default(),
             wire: Wire::default(),
             bound: 0,
+            settled: false,
             ends: HashMap::new(),
             canon: Canon::new(),
         };
@@ -135,7 +141,10 @@ impl Scanner {
         }
         match kind {
             Kind::Node => self.asked_edges.calm(&mut self.wire)?,
-            Kind::Relationship => self.asked_nodes.calm(&mut self.wire)?,
+            Kind::Relationship => {
+                self.asked_nodes.calm(&mut self.wire)?;
+                self.settle_edges(session)?;
+            }
         }
         let mut page = Page::default();
         let mut bytes = 0;
@@ -160,6 +169,23 @@ impl Scanner {
                 Kind::Relationship => self.more_edges(session)?,
             }
         }
+    }
+
+    /// Edges that were just loaded are put in order by the server when they are first asked
+    /// for: of all types at once, unless each is asked for by itself. A million edges would
+    /// keep it busy for half a second.
+    fn settle_edges(&mut self, session: &mut Session) -> Result<()> {
+        let types = &self.names.types;
+        if std::mem::replace(&mut self.settled, true) || types.len() > MOST_TYPES {
+            return Ok(());
+        }
+        for name in types.iter().filter(|name| cypher::name_fits(name)) {
+            let mut query = b"MATCH (a) WHERE ID(a)=0 MATCH (a)-[m:".to_vec();
+            cypher::write_name(&mut query, name);
+            query.extend_from_slice(b"]->() RETURN ID(m) LIMIT 1");
+            session.read(&query, |row| row.value().map(drop))?;
+        }
+        Ok(())
     }
 
     fn lane(&mut self, kind: Kind) -> &mut Lane {
