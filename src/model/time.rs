@@ -26,7 +26,7 @@ impl Instant {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (date, rest) = text.split_at_checked(10)?;
-        let date: civil::Date = date.parse().ok()?;
+        let date = plain_date(date).or_else(|| date.parse().ok())?;
         let (clock, offset) = match rest.get(1..) {
             None => ("00:00:00", 0),
             Some(rest) => match rest.find(['Z', 'z', '+', '-']) {
@@ -37,7 +37,7 @@ impl Instant {
         if !rest.is_empty() && !rest.starts_with(['T', 't', ' ']) {
             return None;
         }
-        let clock: civil::Time = clock.parse().ok()?;
+        let clock = plain_clock(clock).or_else(|| clock.parse().ok())?;
         let moment = date.to_datetime(clock);
         let epoch = civil::date(1970, 1, 1).at(0, 0, 0, 0);
         let since = moment.duration_since(epoch);
@@ -72,6 +72,40 @@ impl Instant {
             Err(_) => format!("{} ns", self.0),
         }
     }
+}
+
+/// `YYYY-MM-DD`, as nearly all are: every memory's time is read.
+fn plain_date(text: &str) -> Option<civil::Date> {
+    let [y, z, u, v, b'-', m, n, b'-', d, e] = text.as_bytes() else {
+        return None;
+    };
+    let (year, month) = (number(&[*y, *z, *u, *v])?, number(&[*m, *n])?);
+    civil::Date::new(year as i16, month as i8, number(&[*d, *e])? as i8).ok()
+}
+
+/// `HH:MM:SS`, with a fraction of six digits or none.
+fn plain_clock(text: &str) -> Option<civil::Time> {
+    let (whole, fraction) = text.as_bytes().split_at_checked(8)?;
+    let [h, i, b':', m, n, b':', s, t] = whole else {
+        return None;
+    };
+    let micros = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] if digits.len() == 6 => number(digits)?,
+        _ => return None,
+    };
+    let part = |digits: [u8; 2]| number(&digits).map(|n| n as i8);
+    let (hour, minute, second) = (part([*h, *i])?, part([*m, *n])?, part([*s, *t])?);
+    civil::Time::new(hour, minute, second, micros * 1_000).ok()
+}
+
+/// Few decimal digits.
+fn number(digits: &[u8]) -> Option<i32> {
+    digits.iter().try_fold(0, |n, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| n * 10 + i32::from(digit - b'0'))
+    })
 }
 
 /// Seconds east of UTC: `Z`, `+05`, `+0530`, `+05:30`, `+02:00:30`.
@@ -111,6 +145,7 @@ mod tests {
             "2024-03-01T04:00-08:00",
             "2024-03-01T12:00:00.000000+00:00",
             "2024-03-01T12:00:00.000000000Z",
+            "2024-03-01T12:00:00.0Z",
         ] {
             assert_eq!(Instant::parse(text), Some(same), "{text}");
         }
@@ -123,11 +158,16 @@ mod tests {
             "2024",
             "2024-02-30T25:61:61Z",
             "2024-03-01x12:00",
+            "2024-13-01T12:00:00",
+            "2024-03-01T24:00:00",
+            "2024-03-01T1\u{663}:00:00",
             "2024-03-01T12:00+5",
             "nan",
         ] {
             assert_eq!(Instant::parse(text), None, "{text}");
         }
+        let micros = Instant::parse("2024-03-01T12:00:00.000250").unwrap();
+        assert_eq!(micros.0 - same.0, 250_000);
         assert_eq!(same.to_iso(), "2024-03-01T12:00:00+00:00");
     }
 }

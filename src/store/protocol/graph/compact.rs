@@ -88,6 +88,9 @@ fn refused(head: Head) -> io::Error {
 }
 
 pub(super) fn list<R: Read>(reader: &mut Reader<R>) -> io::Result<usize> {
+    if let Some(n) = reader.short(b'*') {
+        return Ok(n as usize);
+    }
     match reader.head()? {
         Head::List(n) => Ok(n),
         other => Err(refused(other)),
@@ -102,6 +105,9 @@ fn list_of<R: Read>(reader: &mut Reader<R>, length: usize) -> io::Result<()> {
 }
 
 fn int<R: Read>(reader: &mut Reader<R>) -> io::Result<i64> {
+    if let Some(n) = reader.short(b':') {
+        return Ok(n as i64);
+    }
     match reader.head()? {
         Head::Int(i) => Ok(i),
         other => Err(refused(other)),
@@ -195,10 +201,13 @@ fn value<R: Read>(
             reader.skip()?;
             Value::Null
         }
-        2 => match reader.head()? {
-            Head::Bulk(n) => Value::Text(text(reader, n)?),
-            Head::Status(text) => Value::Text(Text::from_bytes(text)),
-            other => return Err(refused(other)),
+        2 => match reader.short(b'$') {
+            Some(n) => Value::Text(text(reader, n as usize)?),
+            None => match reader.head()? {
+                Head::Bulk(n) => Value::Text(text(reader, n)?),
+                Head::Status(text) => Value::Text(Text::from_bytes(text)),
+                other => return Err(refused(other)),
+            },
         },
         3 => Value::Int(int(reader)?),
         4 => match reader.head()? {

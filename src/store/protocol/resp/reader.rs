@@ -172,37 +172,46 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The same for what nearly all of a large reply is: a number that is whole in
-    /// the buffer, of an integer, a string's length or a list's.
+    /// The same for what nearly all of a large reply is.
     fn short_head(&mut self) -> Option<Head> {
-        let there = &self.buffer[self.start..self.end];
-        let (kind, number, length) = match there {
-            [kind, digit @ b'0'..=b'9', b'\r', b'\n', ..] => (kind, u64::from(digit - b'0'), 4),
-            [kind, rest @ ..] => {
-                let (mut number, mut digits) = (0, 0);
-                while let Some(digit @ b'0'..=b'9') = rest.get(digits) {
-                    // One more and it might not fit.
-                    if digits == 19 {
-                        return None;
-                    }
-                    number = number * 10 + u64::from(digit - b'0');
-                    digits += 1;
-                }
-                if digits == 0 || rest.get(digits..digits + 2) != Some(b"\r\n") {
-                    return None;
-                }
-                (kind, number, digits + 3)
+        Some(match self.buffer[self.start..self.end].first()? {
+            b':' => Head::Int(self.short(b':')? as i64),
+            b'$' => Head::Bulk(self.short(b'$')? as usize),
+            b'*' => Head::List(self.short(b'*')? as usize),
+            _ => return None,
+        })
+    }
+
+    /// The number of a head of that kind (an integer, a string's length or a list's), if
+    /// it comes next, is whole in the buffer and not below zero: nearly always.
+    #[inline]
+    pub(crate) fn short(&mut self, kind: u8) -> Option<u64> {
+        let rest = match &self.buffer[self.start..self.end] {
+            [first, digit @ b'0'..=b'9', b'\r', b'\n', ..] if *first == kind => {
+                self.start += 4;
+                return Some(u64::from(digit - b'0'));
             }
-            [] => return None,
-        };
-        let head = match kind {
-            b':' => Head::Int(i64::try_from(number).ok()?),
-            b'$' if number < LONGEST_BULK as u64 => Head::Bulk(number as usize),
-            b'*' if number < LONGEST_BULK as u64 => Head::List(number as usize),
+            [first, rest @ ..] if *first == kind => rest,
             _ => return None,
         };
-        self.start += length;
-        Some(head)
+        let (mut number, mut digits) = (0, 0);
+        while let Some(digit @ b'0'..=b'9') = rest.get(digits) {
+            // One more and it might not fit.
+            if digits == 19 {
+                return None;
+            }
+            number = number * 10 + u64::from(digit - b'0');
+            digits += 1;
+        }
+        let most = match kind {
+            b':' => i64::MAX as u64,
+            _ => LONGEST_BULK as u64,
+        };
+        if digits == 0 || number > most || rest.get(digits..digits + 2) != Some(b"\r\n") {
+            return None;
+        }
+        self.start += digits + 3;
+        Some(number)
     }
 
     /// Appends a string of that length, announced by [`Head::Bulk`].
