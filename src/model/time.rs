@@ -49,6 +49,30 @@ impl Instant {
         Self(jiff::Timestamp::now().as_nanosecond())
     }
 
+    /// As SQLite's CURRENT_TIMESTAMP: `2026-11-21 07:56:44`, for the years 0 to 9999.
+    pub fn to_row_time(self) -> Option<String> {
+        let t = jiff::Timestamp::from_nanosecond(self.0).ok()?;
+        let t = jiff::tz::Offset::UTC.to_datetime(t);
+        let year = u8::try_from(t.year() / 100).ok()?;
+        let rest = t.year() % 100;
+        let parts = [
+            ("", year),
+            ("", u8::try_from(rest).ok()?),
+            ("-", t.month() as u8),
+            ("-", t.day() as u8),
+            (" ", t.hour() as u8),
+            (":", t.minute() as u8),
+            (":", t.second() as u8),
+        ];
+        let mut out = String::with_capacity(19);
+        for (before, two) in parts {
+            out.push_str(before);
+            out.push(char::from(b'0' + two / 10));
+            out.push(char::from(b'0' + two % 10));
+        }
+        Some(out)
+    }
+
     /// As `2026-11-21T07:56:44.123456+00:00`, if the year is within jiff's range.
     pub fn to_iso(self) -> String {
         match jiff::Timestamp::from_nanosecond(self.0) {
@@ -169,5 +193,18 @@ mod tests {
         let micros = Instant::parse("2024-03-01T12:00:00.000250").unwrap();
         assert_eq!(micros.0 - same.0, 250_000);
         assert_eq!(same.to_iso(), "2024-03-01T12:00:00+00:00");
+        for (text, time) in [
+            (
+                "2024-03-01T12:00:07.999999+00:00",
+                Some("2024-03-01 12:00:07"),
+            ),
+            ("0099-12-31T23:59:59Z", Some("0099-12-31 23:59:59")),
+            ("0000-01-01", Some("0000-01-01 00:00:00")),
+            ("0000-01-01T00:00:00+01:00", None),
+            ("-000001-01-01", None),
+        ] {
+            let shown = Instant::parse(text).and_then(Instant::to_row_time);
+            assert_eq!(shown.as_deref(), time, "{text}");
+        }
     }
 }

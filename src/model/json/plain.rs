@@ -29,12 +29,11 @@ impl Stop {
     /// order of the text; what follows may be wrong.
     fn among(self, eight: [u8; 8]) -> u64 {
         let word = u64::from_le_bytes(eight);
-        let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        zeros(word ^ (ONES * b'"' as u64))
-            | zeros(word ^ (ONES * b'\\' as u64))
-            | controls
-            | word & self.highs()
+        // A byte that is too small borrows from its own high bit, which was clear.
+        let quotes = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+        let backslashes = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        let controls = word.wrapping_sub(ONES * 0x20);
+        (quotes | backslashes | controls) & !word & HIGHS | word & self.highs()
     }
 }
 

@@ -111,73 +111,90 @@ fn write_float(out: &mut Vec<u8>, f: f64) {
 /// Appends a string in quotes. Lone surrogates (WTF-8) are written as their escape
 /// in every style; other undecodable bytes become U+FFFD.
 pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
-    out.push(b'"');
-    let mut rest = bytes;
-    loop {
-        match std::str::from_utf8(rest) {
-            Ok(valid) => {
-                write_valid(out, valid, style);
-                break;
-            }
-            Err(broken) => {
-                let (valid, bad) = rest.split_at(broken.valid_up_to());
-                write_valid(out, &String::from_utf8_lossy(valid), style);
-                match bad {
-                    [0xED, b @ 0xA0..=0xBF, c @ 0x80..=0xBF, tail @ ..] => {
-                        let code = 0xD000 | u32::from(b & 0x3F) << 6 | u32::from(c & 0x3F);
-                        let _ = write!(out, "\\u{code:04x}");
-                        rest = tail;
-                    }
-                    _ => {
-                        write_valid(out, "\u{FFFD}", style);
-                        rest = &bad[1..];
-                    }
-                }
-            }
-        }
+    if !style.ascii
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return write_str(out, text, style);
     }
     out.push(b'"');
+    write_by_char(out, bytes, style);
+    out.push(b'"');
 }
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a string in quotes.
 pub fn write_str(out: &mut Vec<u8>, text: &str, style: Style) {
     out.push(b'"');
-    write_valid(out, text, style);
-    out.push(b'"');
-}
-
-fn write_valid(out: &mut Vec<u8>, text: &str, style: Style) {
-    let stop = match style.ascii {
-        true => Stop::Foreign,
-        false => Stop::Special,
-    };
-    let mut from = 0;
-    loop {
-        from = plain::copy(out, text.as_bytes(), from, stop);
-        let Some(c) = text[from..].chars().next() else {
-            return;
-        };
-        from += c.len_utf8();
-        match c {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            '\n' => out.extend_from_slice(b"\\n"),
-            '\r' => out.extend_from_slice(b"\\r"),
-            '\t' => out.extend_from_slice(b"\\t"),
-            '\u{8}' => out.extend_from_slice(b"\\b"),
-            '\u{c}' => out.extend_from_slice(b"\\f"),
-            _ => {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    let digit = |shift: u16| HEX[usize::from(*unit >> shift & 15)];
-                    let escape = [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)];
-                    out.extend_from_slice(&escape);
-                }
+    match style.ascii {
+        true => write_by_char(out, text.as_bytes(), style),
+        false => {
+            let bytes = text.as_bytes();
+            let mut from = plain::copy(out, bytes, 0, Stop::Special);
+            while let Some(special) = bytes.get(from) {
+                write_escape(out, char::from(*special));
+                from = plain::copy(out, bytes, from + 1, Stop::Special);
             }
         }
     }
+    out.push(b'"');
+}
+
+/// Takes what is not ASCII character by character.
+fn write_by_char(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
+    let mut from = 0;
+    loop {
+        from = plain::copy(out, bytes, from, Stop::Foreign);
+        // No character is longer than four bytes.
+        let next = &bytes[from..bytes.len().min(from + 4)];
+        let Some(chunk) = next.utf8_chunks().next() else {
+            return;
+        };
+        from += match (chunk.valid().chars().next(), next) {
+            (Some(c), _) => {
+                match style.ascii || c.is_ascii() {
+                    true => write_escape(out, c),
+                    false => out.extend_from_slice(&next[..c.len_utf8()]),
+                }
+                c.len_utf8()
+            }
+            (None, [0xED, b @ 0xA0..=0xBF, c @ 0x80..=0xBF, ..]) => {
+                write_unit(out, 0xD000 | u16::from(b & 0x3F) << 6 | u16::from(c & 0x3F));
+                3
+            }
+            (None, _) => {
+                match style.ascii {
+                    true => write_unit(out, 0xFFFD),
+                    false => out.extend_from_slice("\u{FFFD}".as_bytes()),
+                }
+                1
+            }
+        };
+    }
+}
+
+/// Appends a character as its escape.
+fn write_escape(out: &mut Vec<u8>, c: char) {
+    match c {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        '\u{8}' => out.extend_from_slice(b"\\b"),
+        '\u{c}' => out.extend_from_slice(b"\\f"),
+        _ => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write_unit(out, *unit);
+            }
+        }
+    }
+}
+
+/// Appends a unit of UTF-16 as its escape.
+fn write_unit(out: &mut Vec<u8>, unit: u16) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let digit = |shift: u16| HEX[usize::from(unit >> shift & 15)];
+    let escape = [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)];
+    out.extend_from_slice(&escape);
 }
 
 /// Whether bytes are UTF-8 but for lone surrogates, so that an escape can carry them.
@@ -186,6 +203,9 @@ impl Text {
     /// surrogates in WTF-8 is not such a text: its escapes read as one character.
     pub fn fits_json(&self) -> bool {
         let mut rest = self.as_bytes();
+        if rest.is_ascii() {
+            return true;
+        }
         let mut after_high = false;
         while let Err(broken) = std::str::from_utf8(rest) {
             let (valid, bad) = rest.split_at(broken.valid_up_to());
@@ -245,6 +265,24 @@ mod tests {
         let text = "\"T \\u00e9\\ud83d\\ude00 \\\\ \\n\\u001b\\u0000 \\ud83d x\u{7f}\"";
         assert_eq!(round(text), text);
         assert_eq!(round("\"\\/\\b\\f\""), "\"/\\b\\f\"");
+    }
+
+    #[test]
+    fn what_is_no_character_is_replaced() {
+        let bytes = b"\xffa\xed\xa0\x80\"\xc3\xa9\x7f\xf0\x9f\x98";
+        let written = |style| {
+            let mut out = Vec::new();
+            write_text(&mut out, bytes, style);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            written(Style::PYTHON),
+            "\"\\ufffda\\ud800\\\"\\u00e9\u{7f}\\ufffd\\ufffd\\ufffd\""
+        );
+        assert_eq!(
+            written(Style::COMPACT),
+            "\"\u{fffd}a\\ud800\\\"\u{e9}\u{7f}\u{fffd}\u{fffd}\u{fffd}\""
+        );
     }
 
     #[test]

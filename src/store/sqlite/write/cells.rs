@@ -224,12 +224,7 @@ pub(super) fn looks_like_number(text: &[u8]) -> bool {
 
 /// The first of these properties that is a date, as SQLite's CURRENT_TIMESTAMP writes one.
 fn date(map: Option<&Map>, names: &[&str]) -> String {
-    let shown = |name: &&str| {
-        let iso = Instant::of(map?.get(name)?)?.to_iso();
-        let (date, clock) = (iso.get(..10)?, iso.get(11..19)?);
-        let plain = iso.as_bytes()[4] == b'-' && iso.as_bytes()[10] == b'T';
-        plain.then(|| format!("{date} {clock}"))
-    };
+    let shown = |name: &&str| Instant::of(map?.get(name)?)?.to_row_time();
     names
         .iter()
         .find_map(shown)
