@@ -9,7 +9,7 @@ use std::io::Write as _;
 /// How the text looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Only ASCII: everything else as `\uXXXX`.
+    /// Only ASCII: everything else as escapes of four hexadecimal digits.
     pub ascii: bool,
     /// `", "` and `": "` as Python separates, else `","` and `":"`.
     pub spaced: bool,
@@ -114,26 +114,21 @@ pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
     if !style.ascii
         && let Ok(text) = std::str::from_utf8(bytes)
     {
-        return write_str(out, text, style);
+        return write_str(out, text);
     }
     out.push(b'"');
     write_by_char(out, bytes, style);
     out.push(b'"');
 }
 
-/// Appends a string in quotes.
-pub fn write_str(out: &mut Vec<u8>, text: &str, style: Style) {
+/// Appends a string in quotes, in the style [`Style::COMPACT`].
+pub fn write_str(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
     out.push(b'"');
-    match style.ascii {
-        true => write_by_char(out, text.as_bytes(), style),
-        false => {
-            let bytes = text.as_bytes();
-            let mut from = plain::copy(out, bytes, 0, Stop::Special);
-            while let Some(special) = bytes.get(from) {
-                write_escape(out, char::from(*special));
-                from = plain::copy(out, bytes, from + 1, Stop::Special);
-            }
-        }
+    let mut from = plain::copy(out, bytes, 0, Stop::Special);
+    while let Some(special) = bytes.get(from) {
+        write_escape(out, char::from(*special));
+        from = plain::copy(out, bytes, from + 1, Stop::Special);
     }
     out.push(b'"');
 }

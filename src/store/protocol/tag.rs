@@ -33,7 +33,7 @@ pub(crate) fn write_map(out: &mut Vec<u8>, map: &Map) -> Result<(), Problem> {
 /// Appends text.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &Text) {
     match text.as_str() {
-        Some(s) => json::write_str(out, s, Style::COMPACT),
+        Some(s) => json::write_str(out, s),
         None => write_tag(out, "$text", &BASE64.encode(text.as_bytes())),
     }
 }
@@ -102,7 +102,7 @@ fn write_map_at(out: &mut Vec<u8>, map: &Map, depth: usize) -> Result<(), Proble
             Some(s) if s.starts_with('$') => {
                 json::write_text(out, format!("${s}").as_bytes(), Style::COMPACT);
             }
-            Some(s) => json::write_str(out, s, Style::COMPACT),
+            Some(s) => json::write_str(out, s),
         }
         out.push(b':');
         write_at(out, value, depth + 1)?;

@@ -172,8 +172,8 @@ impl Scanner {
     }
 
     /// Edges that were just loaded are put in order by the server when they are first asked
-    /// for: of all types at once, unless each is asked for by itself. A million edges would
-    /// keep it busy for half a second.
+    /// for: of all types at once, unless each is asked for by itself. Half a million edges
+    /// of six types kept it busy for a quarter of a second.
     fn settle_edges(&mut self, session: &mut Session) -> Result<()> {
         let types = &self.names.types;
         if std::mem::replace(&mut self.settled, true) || types.len() > MOST_TYPES {

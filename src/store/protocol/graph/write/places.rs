@@ -202,6 +202,22 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_stand_alike_in_the_graph_have_one_hash() {
+        let derived = Key::Derived([7; 16]);
+        let text = Key::text(derived.display());
+        assert_eq!(short(Kind::Node, &derived), short(Kind::Node, &text));
+        let others = [
+            short(Kind::Relationship, &text),
+            short(Kind::Node, &Key::text("1")),
+            short(Kind::Node, &Key::Id(Value::Int(1))),
+            short(Kind::Node, &Key::Id(Value::Bool(true))),
+        ];
+        let mut all = HashSet::from(others);
+        all.insert(short(Kind::Node, &text));
+        assert_eq!(all.len(), 5);
+    }
+
+    #[test]
     fn a_key_met_twice_is_repeated() {
         let mut places = Places::default();
         places.meet(5, 1).unwrap();
