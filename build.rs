@@ -1,4 +1,4 @@
-//! Links what `src/allocator.c` tells the C library's allocator into the program.
+//! Links what `src/allocator.c` tells the allocator into the program and what measures it.
 
 fn main() {
     println!("cargo::rerun-if-changed=src/allocator.c");
@@ -7,5 +7,6 @@ fn main() {
         .compile_intermediates();
     for object in objects {
         println!("cargo::rustc-link-arg-bins={}", object.display());
+        println!("cargo::rustc-link-arg-benches={}", object.display());
     }
 }
