@@ -214,7 +214,9 @@ impl Import {
         if pending.is_empty() {
             return Ok(());
         }
-        let work = self.changes(std::mem::take(pending)).await?;
+        // The next batch is about as long.
+        let next = Vec::with_capacity(pending.len());
+        let work = self.changes(std::mem::replace(pending, next)).await?;
         if self.mode() != WriteMode::Journal {
             return self.write_parts(work, None).await;
         }

@@ -1,28 +1,43 @@
 //! Sorted hashes: where one stands, and a set of them that takes eight bytes for each.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Hashes that wait to be sorted in: as many as fill a table of 32,768.
 const MOST_NEW: usize = 28_672;
 
+/// Guesses at a place, the last ones side by side, before it is sought by halves.
+const GUESSES: usize = 16;
+
 /// Where a hash stands among sorted ones. They are spread evenly, so it is sought where it
-/// should be: in a large list most of a binary search would be spent on missing the cache.
+/// should be, and from there as far away as it should be: in a large list most of a binary
+/// search would be spent on missing the cache.
 pub(crate) fn find(hashes: &[u64], hash: u64) -> Option<usize> {
-    let length = hashes.len();
-    let guess = ((u128::from(hash) * length as u128) >> 64) as usize;
-    // Twice as far as the spread of that many random numbers goes, nearly always.
-    let reach = 2 * length.isqrt() + 8;
-    let (low, high) = (guess.saturating_sub(reach), (guess + reach).min(length));
-    let below = low == 0 || hashes[low - 1] < hash;
-    let above = high == length || hashes[high] > hash;
-    match below && above {
-        true => hashes[low..high]
-            .binary_search(&hash)
-            .ok()
-            .map(|at| low + at),
-        false => hashes.binary_search(&hash).ok(),
+    let steps = |distance: u64| ((u128::from(distance) * hashes.len() as u128) >> 64) as usize;
+    // It is at `low` or behind, and before `high`, if anywhere.
+    let (mut low, mut high) = (0, hashes.len());
+    let mut guess = steps(hash);
+    for _ in 0..GUESSES {
+        let there = *hashes.get(guess)?;
+        match there.cmp(&hash) {
+            Ordering::Equal => return Some(guess),
+            Ordering::Less => {
+                low = guess + 1;
+                guess = low + steps(hash - there);
+            }
+            Ordering::Greater => {
+                high = guess;
+                guess = guess.saturating_sub(1 + steps(there - hash));
+            }
+        }
+        if low >= high {
+            return None;
+        }
+        guess = guess.clamp(low, high - 1);
     }
+    let at = hashes[low..high].binary_search(&hash).ok()?;
+    Some(low + at)
 }
 
 /// A set of hashes.

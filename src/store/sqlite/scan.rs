@@ -63,6 +63,9 @@ impl At {
     }
 }
 
+/// Records that room is made for before they are read.
+const MOST_AT_ONCE: usize = 512;
+
 /// A page of records behind a cursor.
 pub(super) fn page(
     conn: &Connection,
@@ -76,7 +79,10 @@ pub(super) fn page(
     let parts = parts(layout, kind);
     let mut at = At::of(after)?;
     let mut filling = Filling {
-        page: Page::default(),
+        page: Page {
+            records: Vec::with_capacity(limit.rows.min(MOST_AT_ONCE)),
+            ..Page::default()
+        },
         bytes: 0,
         limit,
     };

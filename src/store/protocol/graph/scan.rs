@@ -151,6 +151,8 @@ impl Scanner {
         let mut bytes = 0;
         loop {
             let lane = self.lane(kind);
+            let room = limit.rows.saturating_sub(page.records.len());
+            page.records.reserve(lane.ready.len().min(room));
             while let Some((place, record)) = lane.ready.pop_front() {
                 bytes += record.footprint();
                 let full = page.records.len() >= limit.rows || bytes > limit.bytes;

@@ -18,10 +18,10 @@ pub(super) enum Step {
     Load(Option<u64>),
     /// With the hashes of its ends' keys.
     AddEdge(Stored, [u64; 2]),
-    ChangeNode(There, Stored),
-    ChangeEdge(There, Stored),
-    RemoveNode(There),
-    RemoveEdge(There),
+    ChangeNode(Box<There>, Stored),
+    ChangeEdge(Box<There>, Stored),
+    RemoveNode(Box<There>),
+    RemoveEdge(Box<There>),
 }
 
 /// A step and the change it is of.
@@ -30,7 +30,7 @@ pub(super) type Planned = (usize, Step);
 impl Work {
     /// What is to do, or the changes that meet something else.
     pub(super) fn plan(&mut self, changes: &[Change]) -> Result<Result<Vec<Planned>, Vec<usize>>> {
-        let mut now: Vec<Option<There>> = vec![None; changes.len()];
+        let mut now: Vec<Option<Box<There>>> = vec![None; changes.len()];
         if (changes.iter()).any(|c| c.before.is_some() || c.after.is_none()) {
             // Ids that are free again are given first.
             self.bulk = false;
@@ -69,10 +69,10 @@ impl Work {
             }
             let keys: Vec<Key> = at.iter().map(|n| changes[*n].key.clone()).collect();
             for (number, there) in at.into_iter().zip(self.look_up(kind, &keys)?) {
-                now[number] = there;
+                now[number] = there.map(Box::new);
             }
         }
-        let (mut steps, mut conflicts) = (Vec::new(), Vec::new());
+        let (mut steps, mut conflicts) = (Vec::with_capacity(changes.len()), Vec::new());
         for (number, (change, now)) in changes.iter().zip(now).enumerate() {
             let is = now.as_ref().map(|now| self.canon.digest(&now.record));
             if fits(change.before.as_ref(), is.as_ref()) {
@@ -96,7 +96,12 @@ impl Work {
         })
     }
 
-    fn step(&mut self, number: usize, change: &Change, now: Option<There>) -> Result<Option<Step>> {
+    fn step(
+        &mut self,
+        number: usize,
+        change: &Change,
+        now: Option<Box<There>>,
+    ) -> Result<Option<Step>> {
         let Some(after) = &change.after else {
             return Ok(now.map(|there| match change.kind {
                 Kind::Node => Step::RemoveNode(there),
