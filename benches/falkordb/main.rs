@@ -27,6 +27,7 @@ use memferry::report::Outcome;
 use memferry::store::{
     Address, Batch, Change, Consistency, Limit, Page, Store, WriteRequest, registry,
 };
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -74,7 +75,7 @@ fn main() {
         only.as_deref()
             .is_none_or(|only| only.split(',').any(|o| o == name))
     };
-    let sample = bench.runtime.block_on(read(&sqlite(&bench.source), RAW)).0;
+    let sample = bench.runtime.block_on(read(&sqlite(&bench.source), RAW));
     if wanted("bulk") {
         bench.bulk(&sample);
     }
@@ -417,9 +418,11 @@ fn graph_at(server: &Server, name: &str) -> Address {
         .unwrap()
 }
 
-/// The first records of each kind, as a store without rows takes them.
-async fn read(store: &Arc<dyn Store>, most: usize) -> (Vec<Record>, usize) {
+/// The first records of each kind, as a store without rows takes them; relationships
+/// between the nodes that are among them.
+async fn read(store: &Arc<dyn Store>, most: usize) -> Vec<Record> {
     let mut all = Vec::new();
+    let mut nodes = HashSet::new();
     let mut snapshot = store.snapshot(Consistency::InPlace).await.unwrap();
     for kind in Kind::BOTH {
         let (mut after, mut left) = (None, most);
@@ -428,17 +431,29 @@ async fn read(store: &Arc<dyn Store>, most: usize) -> (Vec<Record>, usize) {
                 .scan(kind, after.as_ref(), Limit::PAGE)
                 .await
                 .unwrap();
-            let n = page.records.len().min(left);
-            all.extend(page.records.into_iter().take(n).map(typed));
-            left -= n;
+            let before = all.len();
+            for record in page.records {
+                if all.len() - before == left {
+                    break;
+                }
+                let fits = match &record {
+                    Record::Node(node) => nodes.insert(node.key.display()),
+                    Record::Relationship(r) => [&r.from, &r.to]
+                        .iter()
+                        .all(|end| nodes.contains(&end.display())),
+                };
+                if fits {
+                    all.push(typed(record));
+                }
+            }
+            left -= all.len() - before;
             after = page.next;
             if after.is_none() {
                 break;
             }
         }
     }
-    let n = all.len();
-    (all, n)
+    all
 }
 
 fn typed(mut record: Record) -> Record {
