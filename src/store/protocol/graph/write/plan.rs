@@ -11,7 +11,8 @@ use crate::model::{Digest, Key, Kind, Record, Relationship};
 use crate::store::Change;
 use std::collections::HashSet;
 
-/// What is done to one record.
+/// What is done to one record. What is there is boxed, since most records meet nothing and a
+/// batch has a step for each.
 pub(super) enum Step {
     AddNode(Stored),
     /// Taken in by [`super::flat`]: an edge with the id of its source.
