@@ -12,7 +12,7 @@ use super::sorted::Sorter;
 use crate::error::Result;
 use crate::model::memory::{self, Memory, RELATIONSHIP_TYPES, TYPES};
 use crate::model::time::Instant;
-use crate::model::{Canon, Key, Kind, Record, Value};
+use crate::model::{Canon, Key, Kind, Packed, Record, Value};
 use crate::store::Counts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +52,9 @@ pub struct Census {
     /// Whether the newest memories are kept.
     keeps_newest: bool,
     keeps: bool,
+    /// Whether what is staged is imported meanwhile, by a target that wants values: they are
+    /// handed on as they were parsed.
+    pub packs: bool,
     /// Position of the next record.
     pub next: u64,
     /// Staged records by key.
@@ -100,6 +103,7 @@ impl Census {
             ends: true,
             keeps_newest: true,
             keeps: true,
+            packs: false,
             next: 0,
             ledger: LedgerBuilder::new(dir),
             ends_of: Sorter::new(dir),
@@ -201,6 +205,10 @@ impl Census {
         };
         self.changed += u64::from(matches!(fitted, Fitted::Changed(_) | Fitted::LeftOut));
         let portable = self.canon.is_portable(record.properties());
+        let packed = match fitted {
+            Fitted::Bare if self.packs => self.canon.packed(),
+            _ => None,
+        };
         let (original, fitted) = match fitted {
             Fitted::AsIs => (None, record),
             Fitted::Bare => {
@@ -224,6 +232,7 @@ impl Census {
             return Ok(Taken::Staged {
                 original: None,
                 portable,
+                packed,
                 staged: Staged {
                     seq,
                     record: fitted,
@@ -272,6 +281,7 @@ impl Census {
         Ok(Taken::Staged {
             original,
             portable,
+            packed,
             staged: Staged {
                 seq,
                 record: fitted,
@@ -294,7 +304,11 @@ impl Census {
             }
         }
         Ok(match self.take(record)? {
-            Taken::Staged { staged, .. } => Some(Staged { decision, ..staged }),
+            Taken::Staged { staged, packed, .. } => Some(Staged {
+                decision,
+                record: staged.record.packed(packed),
+                ..staged
+            }),
             Taken::LeftOut { .. } | Taken::Filtered => None,
         })
     }
@@ -416,6 +430,8 @@ pub enum Taken {
         original: Option<Box<Record>>,
         /// See [`Canon::is_portable`], of the record as it was.
         portable: bool,
+        /// Its properties in one piece, if they are to be handed on like that.
+        packed: Option<Packed>,
         /// As the target shall have it.
         staged: Staged,
     },

@@ -64,11 +64,12 @@ impl Export {
             header,
             folder,
             checkpoint,
-            census,
+            mut census,
             feed,
             events,
             control,
         } = self;
+        census.packs = feed.is_some();
         let counts = snapshot.counts().await?;
         events.emit(Event::Expected {
             phase: Phase::Export,
@@ -315,11 +316,15 @@ impl Stager {
                     Taken::Staged {
                         original,
                         portable,
+                        packed,
                         staged,
                     } => {
                         let record = original.as_deref().unwrap_or(&staged.record);
                         writer.push_known(record, portable)?;
-                        batch.push(staged);
+                        batch.push(Staged {
+                            record: staged.record.packed(packed),
+                            ..staged
+                        });
                     }
                 }
             }

@@ -19,8 +19,15 @@
 //! properties that are no JSON object, or hold a key twice, also enter as their raw
 //! cell behind `R`. BLAKE3 of that is the digest.
 
+mod bytes;
+
+pub use bytes::write_value;
+use bytes::{text_of, write_key};
+pub(super) use bytes::{write_bytes, write_length};
+
 use super::equal::{EMPTY_LIST_AS_TEXT, NULL_IS_ABSENT};
 use super::json::{self, Visit};
+use super::packed::{self, Packed};
 use super::{Key, Kind, Node, Properties, Record, Relationship, Row, Text, Value};
 
 /// Version of the canonical bytes; the first byte of every record's.
@@ -72,6 +79,10 @@ pub struct Canon {
     repeated: bool,
     foreign: bool,
     nul: bool,
+    /// Whether a map is inside.
+    nested: bool,
+    /// How much of the buffer is the properties as they were read.
+    read: usize,
 }
 
 /// Where a key and its value lie in the buffer, one behind the other as they are hashed.
@@ -217,12 +228,22 @@ impl Canon {
         self.is_map && !self.repeated && !self.foreign && json::is_one_line_object(text.as_bytes())
     }
 
+    /// The properties of the record looked at last, if they are stored text for which
+    /// [`Canon::is_portable`] holds, without maps inside: there they are sorted by now.
+    pub fn packed(&self) -> Option<Packed> {
+        let plain = self.is_map && !self.repeated && !self.foreign && !self.nested;
+        plain.then(|| Packed::of_canonical(&self.buffer[..self.read], !self.nul))
+    }
+
     /// The canonical bytes of one of its top-level properties.
     pub fn property(&self, key: &str) -> Option<&[u8]> {
         let key = key.as_bytes();
         let at = match self.members.len() {
             // Most keys differ in length already.
-            ..=FEW => self.members.iter().position(|m| m.key(&self.buffer) == key),
+            ..=FEW => self
+                .members
+                .iter()
+                .position(|m| m.value - m.key == key.len() && m.key(&self.buffer) == key),
             _ => {
                 let by = |m: &Member| m.key(&self.buffer).cmp(key);
                 self.members.binary_search_by(by).ok()
@@ -253,6 +274,10 @@ impl Canon {
                     self.close_last();
                 }
             }
+            Properties::Packed(packed) => {
+                self.is_map = true;
+                self.read_packed(packed);
+            }
             Properties::Stored(Value::Text(text)) => {
                 if json::visit(text.as_bytes(), self).is_err() || !self.is_map {
                     self.reset();
@@ -260,7 +285,30 @@ impl Canon {
             }
             Properties::Stored(_) => {}
         }
+        self.read = self.buffer.len();
         self.sort_top();
+    }
+
+    /// Takes members over as they lie there; only those with maps inside are sorted anew.
+    fn read_packed(&mut self, packed: &Packed) {
+        let bytes = packed.bytes();
+        self.buffer.extend_from_slice(bytes);
+        for at in packed::spans(bytes) {
+            match at.has_map {
+                false => self.members.push(Member {
+                    start: at.start,
+                    key: at.key,
+                    value: at.value,
+                    end: at.end,
+                }),
+                true => {
+                    self.begin(&bytes[at.key..at.value]);
+                    let value = packed::value_of(&bytes[at.value..at.end]);
+                    write_value(&mut self.buffer, &value.unwrap_or(Value::Null));
+                    self.close_last();
+                }
+            }
+        }
     }
 
     fn reset(&mut self) {
@@ -271,6 +319,7 @@ impl Canon {
         self.repeated = false;
         self.foreign = false;
         self.nul = false;
+        self.nested = false;
     }
 
     fn write_ends(&mut self, relationship: &Relationship) {
@@ -455,67 +504,6 @@ fn short(hash: blake3::Hash) -> [u8; 16] {
     out
 }
 
-fn write_key(out: &mut Vec<u8>, key: &Key) {
-    match key {
-        Key::Id(value) => write_value(out, value),
-        Key::Derived(_) => write_bytes(out, b'S', key.display().as_bytes()),
-    }
-}
-
-fn write_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.push(tag);
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend_from_slice(bytes);
-}
-
-/// The bytes of the canonical form of a text.
-fn text_of(canonical: &[u8]) -> Option<&[u8]> {
-    let [b'S', rest @ ..] = canonical else {
-        return None;
-    };
-    let length = rest.iter().position(|b| b & 0x80 == 0)?;
-    Some(&rest[length + 1..])
-}
-
-/// Appends the canonical bytes of a value.
-pub fn write_value(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Null => out.push(b'N'),
-        Value::Bool(true) => out.push(b'T'),
-        Value::Bool(false) => out.push(b'F'),
-        Value::Int(i) => write_bytes(out, b'I', i.to_string().as_bytes()),
-        Value::BigInt(digits) => write_bytes(out, b'I', digits.as_bytes()),
-        Value::Float(f) => {
-            out.push(b'D');
-            out.extend_from_slice(&f.to_bits().to_be_bytes());
-        }
-        Value::Text(t) => write_bytes(out, b'S', t.as_bytes()),
-        Value::Bytes(b) => write_bytes(out, b'B', b),
-        Value::List(list) => {
-            out.push(b'L');
-            for item in list {
-                write_value(out, item);
-            }
-            out.push(b'E');
-        }
-        Value::Map(map) => {
-            let mut pairs: Vec<(&Text, &Value)> = map.iter().collect();
-            pairs.sort_unstable_by_key(|(key, _)| *key);
-            out.push(b'M');
-            for (key, value) in pairs {
-                write_bytes(out, b'K', key.as_bytes());
-                write_value(out, value);
-            }
-            out.push(b'E');
-        }
-    }
-}
-
 impl Visit for Canon {
     fn null(&mut self) {
         self.buffer.push(b'N');
@@ -576,6 +564,7 @@ impl Visit for Canon {
             self.is_map = true;
             return;
         }
+        self.nested = true;
         let mut inner = self.members.split_off(members);
         self.repeated |= sort_members(&mut inner, &self.buffer);
         self.spare.clear();

@@ -8,12 +8,14 @@ pub mod canonical;
 pub mod equal;
 pub mod json;
 pub mod memory;
+pub mod packed;
 mod record;
 mod text;
 pub mod time;
 mod value;
 
 pub use canonical::{Canon, Digest, KeyHash};
-pub use record::{Key, Kind, Node, Properties, Record, Relationship, Row};
+pub use packed::Packed;
+pub use record::{Key, Kind, Node, Parsed, Properties, Record, Relationship, Row};
 pub use text::Text;
 pub use value::{Map, Value};

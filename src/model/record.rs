@@ -2,7 +2,8 @@
 //! a table row keeps beside them.
 
 use super::json;
-use super::{Map, Text, Value};
+use super::packed;
+use super::{Map, Packed, Text, Value};
 use std::borrow::Cow;
 
 /// Which of the two kinds of record.
@@ -71,6 +72,8 @@ pub enum Properties {
     Stored(Value),
     /// Values of a store that has types of its own.
     Typed(Map),
+    /// The same in one piece of memory, from a store that is read in great numbers.
+    Packed(Packed),
 }
 
 impl Properties {
@@ -78,12 +81,30 @@ impl Properties {
     pub fn map(&self) -> Option<Cow<'_, Map>> {
         match self {
             Self::Typed(map) => Some(Cow::Borrowed(map)),
+            Self::Packed(packed) => Some(Cow::Owned(packed.to_map())),
             Self::Stored(Value::Text(t)) => match json::parse(t.as_bytes()) {
                 Ok(Value::Map(map)) => Some(Cow::Owned(map)),
                 _ => None,
             },
             Self::Stored(_) => None,
         }
+    }
+
+    /// The same to be asked by name, which takes nothing apart that need not be.
+    pub fn parsed(&self) -> Option<Parsed<'_>> {
+        match self {
+            Self::Packed(packed) => {
+                let mut members = Vec::with_capacity(USUAL);
+                members.extend(packed.members());
+                Some(Parsed::Members(members))
+            }
+            other => other.map().map(Parsed::Map),
+        }
+    }
+
+    /// Whether they are values of their own types, not text that a store keeps.
+    pub fn is_typed(&self) -> bool {
+        matches!(self, Self::Typed(_) | Self::Packed(_))
     }
 
     /// Bytes they would take as text, roughly; what limits count.
@@ -116,6 +137,40 @@ impl Properties {
         match self {
             Self::Stored(v) => of(v),
             Self::Typed(m) => of_map(m),
+            Self::Packed(p) => (p.bytes().len() + 8, p.bytes().len() + ALLOCATED),
+        }
+    }
+}
+
+/// As many members as most records have, or fewer.
+const USUAL: usize = 24;
+
+/// Properties that are parsed.
+#[derive(Clone, Debug)]
+pub enum Parsed<'a> {
+    /// By values.
+    Map(Cow<'a, Map>),
+    /// The members of what is in one piece.
+    Members(Vec<packed::Member<'a>>),
+}
+
+impl Parsed<'_> {
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<Cow<'_, Value>> {
+        match self {
+            Self::Map(map) => map.get(key).map(Cow::Borrowed),
+            Self::Members(members) => {
+                let member = members.iter().find(|(name, _)| *name == key.as_bytes());
+                packed::value_of(member?.1).map(Cow::Owned)
+            }
+        }
+    }
+
+    /// Whether there is such a key.
+    pub fn has(&self, key: &str) -> bool {
+        match self {
+            Self::Map(map) => map.get(key).is_some(),
+            Self::Members(members) => members.iter().any(|(name, _)| *name == key.as_bytes()),
         }
     }
 }
@@ -223,6 +278,17 @@ impl Record {
         }
     }
 
+    /// The same with properties that were parsed meanwhile, if they were.
+    pub fn packed(mut self, packed: Option<Packed>) -> Self {
+        if let Some(packed) = packed {
+            match &mut self {
+                Self::Node(n) => n.properties = Properties::Packed(packed),
+                Self::Relationship(r) => r.properties = Properties::Packed(packed),
+            }
+        }
+        self
+    }
+
     /// What its row keeps beside.
     pub fn row(&self) -> &Row {
         match self {
@@ -236,8 +302,9 @@ impl Record {
     pub fn is_identical(&self, other: &Record) -> bool {
         let alike = |a: &Properties, b: &Properties| match (a, b) {
             (Properties::Stored(a), Properties::Stored(b)) => a == b,
-            (Properties::Typed(a), Properties::Typed(b)) => a == b,
-            _ => false,
+            (Properties::Stored(_), _) | (_, Properties::Stored(_)) => false,
+            (Properties::Packed(a), Properties::Packed(b)) if a.bytes() == b.bytes() => true,
+            (a, b) => a.map() == b.map(),
         };
         match (self, other) {
             (Record::Node(a), Record::Node(b)) => {

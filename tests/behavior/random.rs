@@ -2,7 +2,7 @@
 
 use crate::help::text;
 use memferry::model::{
-    Canon, Key, Map, Node, Properties, Record, Relationship, Row, Text, Value, json,
+    Canon, Key, Map, Node, Packed, Properties, Record, Relationship, Row, Text, Value, json,
 };
 use memferry::store::{Capabilities, Ids, Labels};
 use proptest::prelude::*;
@@ -71,9 +71,9 @@ fn node(holds: &'static Capabilities) -> BoxedStrategy<Node> {
         .boxed(),
         false => Just(Row::default()).boxed(),
     };
-    (key(holds), labels, properties(holds), row)
-        .prop_map(|(key, labels, properties, row)| Node {
-            properties: own_id(properties, &key),
+    (key(holds), labels, properties(holds), row, any::<bool>())
+        .prop_map(|(key, labels, properties, row, packs)| Node {
+            properties: packed(own_id(properties, &key), packs),
             key,
             labels,
             row,
@@ -100,27 +100,29 @@ fn edge(holds: &'static Capabilities) -> BoxedStrategy<(Relationship, usize, usi
     let rel_type = prop_oneof![Just("SOLVES".into()), plain_text(holds)]
         .prop_filter("a type is not empty", |t: &Text| !t.is_empty());
     let parts = (key(holds), rel_type, properties(holds), row, time());
-    (parts, any::<usize>(), any::<usize>())
-        .prop_map(move |((key, rel_type, properties, row, time), from, to)| {
-            let mut properties = own_id(properties, &key);
-            let bare = matches!(properties, Properties::Stored(_)) && row.valid_from.is_none();
-            if bare && !holds.any_times {
-                properties = Properties::Typed(Map::new());
-            }
-            if let Properties::Typed(map) = &mut properties {
-                map.insert("valid_from", time.clone());
-                map.insert("recorded_at", time);
-            }
-            let edge = Relationship {
-                from: key.clone(),
-                to: key.clone(),
-                key,
-                rel_type,
-                properties,
-                row,
-            };
-            (edge, from, to)
-        })
+    (parts, any::<usize>(), any::<usize>(), any::<bool>())
+        .prop_map(
+            move |((key, rel_type, properties, row, time), from, to, packs)| {
+                let mut properties = own_id(properties, &key);
+                let bare = matches!(properties, Properties::Stored(_)) && row.valid_from.is_none();
+                if bare && !holds.any_times {
+                    properties = Properties::Typed(Map::new());
+                }
+                if let Properties::Typed(map) = &mut properties {
+                    map.insert("valid_from", time.clone());
+                    map.insert("recorded_at", time);
+                }
+                let edge = Relationship {
+                    from: key.clone(),
+                    to: key.clone(),
+                    key,
+                    rel_type,
+                    properties: packed(properties, packs),
+                    row,
+                };
+                (edge, from, to)
+            },
+        )
         .boxed()
 }
 
@@ -133,6 +135,14 @@ fn own_id(mut properties: Properties, key: &Key) -> Properties {
         map.insert("id", id.clone());
     }
     properties
+}
+
+/// The same, in one piece if so chosen.
+fn packed(properties: Properties, packs: bool) -> Properties {
+    match properties {
+        Properties::Typed(map) if packs => Properties::Packed(Packed::from(&map)),
+        properties => properties,
+    }
 }
 
 fn time() -> impl Strategy<Value = Value> {

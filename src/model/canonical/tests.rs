@@ -75,6 +75,41 @@ proptest! {
     }
 
     #[test]
+    fn what_is_in_one_piece_is_the_same(map in map_of(value()), name in "[a-z\u{e9}]{0,3}") {
+        let packed = Packed::from(&map);
+        let back = packed.to_map();
+        let order = |map: &Map| map.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(order(&back), order(&map));
+        prop_assert_eq!(&back, &map);
+        let record = typed(map.clone()).packed(Some(packed));
+        prop_assert!(record.is_identical(&typed(map.clone())));
+        let mut canon = Canon::new();
+        prop_assert_eq!(canon.digest(&record), canon.digest(&typed(map.clone())));
+        let parsed = record.properties().parsed().unwrap();
+        let got = parsed.get(&name).map(std::borrow::Cow::into_owned);
+        prop_assert_eq!(parsed.has(&name), got.is_some());
+        prop_assert_eq!(got.as_ref(), map.get(&name));
+    }
+
+    #[test]
+    fn text_that_was_looked_at_is_packed_or_not_plain(map in map_of(value())) {
+        let mut text = Vec::new();
+        json::write_value(&mut text, &Value::Map(map), json::Style::PYTHON);
+        let mut canon = Canon::new();
+        // A list that is empty in another way is digested anew, and packed as it is.
+        let record = stored(&text);
+        canon.digest(&record);
+        let nested = |v: &Value| format!("{v:?}").contains("Map(");
+        let whole = record.properties().map().unwrap();
+        match canon.packed() {
+            Some(packed) => prop_assert_eq!(&packed.to_map(), &*whole),
+            None => prop_assert!(
+                !json::is_portable_object(&text) || whole.iter().any(|(_, v)| nested(v))
+            ),
+        }
+    }
+
+    #[test]
     fn parsed_text_and_typed_values_have_one_digest(map in map_of(value())) {
         let clean = strip_bytes(Value::Map(map));
         let mut text = Vec::new();

@@ -46,7 +46,9 @@ pub fn write_value(out: &mut Vec<u8>, value: &Value, style: Style) {
         }
         Value::BigInt(digits) => out.extend_from_slice(digits.as_bytes()),
         Value::Float(f) => write_float(out, *f),
-        Value::Text(text) => write_text(out, text.as_bytes(), style),
+        Value::Text(text) => {
+            write_text(out, text.as_bytes(), style);
+        }
         Value::Bytes(bytes) => {
             out.push(b'"');
             for b in bytes {
@@ -109,16 +111,19 @@ fn write_float(out: &mut Vec<u8>, f: f64) {
 }
 
 /// Appends a string in quotes. Lone surrogates (WTF-8) are written as their escape
-/// in every style; other undecodable bytes become U+FFFD.
-pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
+/// in every style; other undecodable bytes become U+FFFD. Tells whether there were none
+/// of either.
+pub fn write_text(out: &mut Vec<u8>, bytes: &[u8], style: Style) -> bool {
     if !style.ascii
         && let Ok(text) = std::str::from_utf8(bytes)
     {
-        return write_str(out, text);
+        write_str(out, text);
+        return true;
     }
     out.push(b'"');
-    write_by_char(out, bytes, style);
+    let whole = write_by_char(out, bytes, style);
     out.push(b'"');
+    whole
 }
 
 /// Appends a string in quotes, in the style [`Style::COMPACT`].
@@ -134,15 +139,16 @@ pub fn write_str(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Takes what is not ASCII character by character.
-fn write_by_char(out: &mut Vec<u8>, bytes: &[u8], style: Style) {
-    let mut from = 0;
+fn write_by_char(out: &mut Vec<u8>, bytes: &[u8], style: Style) -> bool {
+    let (mut from, mut whole) = (0, true);
     loop {
         from = plain::copy(out, bytes, from, Stop::Foreign);
         // No character is longer than four bytes.
         let next = &bytes[from..bytes.len().min(from + 4)];
         let Some(chunk) = next.utf8_chunks().next() else {
-            return;
+            return whole;
         };
+        whole &= !chunk.valid().is_empty();
         from += match (chunk.valid().chars().next(), next) {
             (Some(c), _) => {
                 match style.ascii || c.is_ascii() {

@@ -43,6 +43,10 @@ impl Extra {
                 extra.typed = true;
                 extra.properties = map.clone().into_iter().collect();
             }
+            Properties::Packed(packed) => {
+                extra.typed = true;
+                extra.properties = packed.to_map().into_iter().collect();
+            }
         }
         extra
     }

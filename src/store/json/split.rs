@@ -335,7 +335,7 @@ fn is_invalidated(relationship: &Relationship) -> bool {
 fn difference(flat: Pairs, map: &Map, properties: &Properties) -> (Extra, Vec<Text>) {
     let given = Map::from_pairs(flat);
     let mut extra = Extra {
-        typed: matches!(properties, Properties::Typed(_)),
+        typed: properties.is_typed(),
         ..Extra::default()
     };
     for (name, value) in map.iter() {

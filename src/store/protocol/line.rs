@@ -107,6 +107,10 @@ fn write_properties(
             out.extend_from_slice(b",\"typed\":true,\"p\":");
             return tag::write_map(out, map);
         }
+        Properties::Packed(packed) => {
+            out.extend_from_slice(b",\"typed\":true,\"p\":");
+            return tag::write_packed(out, packed);
+        }
         Properties::Stored(cell) => cell,
     };
     if let Value::Text(text) = cell {
@@ -317,7 +321,7 @@ impl<'a> Cursor<'a> {
 mod tests {
     use super::*;
     use crate::model::json::Style;
-    use crate::model::{Digest, Map};
+    use crate::model::{Digest, Map, Packed};
     use proptest::prelude::*;
 
     /// Text of every sort: plain, escaped, WTF-8, broken.
@@ -375,6 +379,7 @@ mod tests {
         });
         prop_oneof![
             map(value()).prop_map(Properties::Typed),
+            map(value()).prop_map(|map| Properties::Packed(Packed::from(&map))),
             json.prop_map(Properties::Stored),
             value().prop_map(Properties::Stored),
         ]
@@ -417,8 +422,14 @@ mod tests {
         ]
     }
 
-    /// Exactly the same, the order of map keys included.
+    /// Exactly the same, the order of map keys included; in one piece or not.
     fn shown(record: &Record) -> String {
+        let mut record = record.clone();
+        let (Record::Node(Node { properties, .. })
+        | Record::Relationship(Relationship { properties, .. })) = &mut record;
+        if let Properties::Packed(packed) = properties {
+            *properties = Properties::Typed(packed.to_map());
+        }
         format!("{record:?}")
     }
 

@@ -7,6 +7,7 @@
 //! becomes `$key:` and base64. Different values have different forms.
 
 use crate::model::json::{self, MAX_DEPTH, MAX_EXACT, Style};
+use crate::model::packed::{self, Packed, Seen};
 use crate::model::{Map, Text, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -30,11 +31,34 @@ pub(crate) fn write_map(out: &mut Vec<u8>, map: &Map) -> Result<(), Problem> {
     write_map_at(out, map, 0)
 }
 
+/// Appends properties that are packed, as those of a map.
+pub(crate) fn write_packed(out: &mut Vec<u8>, packed: &Packed) -> Result<(), Problem> {
+    out.push(b'{');
+    for (i, (key, value)) in packed.members().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write_key(out, key);
+        match packed::see(value) {
+            Seen::Text(text) => write_bytes(out, text),
+            Seen::Int(digits) => out.extend_from_slice(digits),
+            Seen::Float(f) => write_at(out, &Value::Float(f), 1)?,
+            Seen::Other(value) => write_at(out, &value, 1)?,
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
 /// Appends text.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &Text) {
-    match text.as_str() {
-        Some(s) => json::write_str(out, s),
-        None => write_tag(out, "$text", &BASE64.encode(text.as_bytes())),
+    write_bytes(out, text.as_bytes());
+}
+
+fn write_bytes(out: &mut Vec<u8>, text: &[u8]) {
+    match std::str::from_utf8(text) {
+        Ok(s) => json::write_str(out, s),
+        Err(_) => write_tag(out, "$text", &BASE64.encode(text)),
     }
 }
 
@@ -95,20 +119,24 @@ fn write_map_at(out: &mut Vec<u8>, map: &Map, depth: usize) -> Result<(), Proble
         if i > 0 {
             out.push(b',');
         }
-        match key.as_str() {
-            None => {
-                let _ = write!(out, "\"$key:{}\"", BASE64.encode(key.as_bytes()));
-            }
-            Some(s) if s.starts_with('$') => {
-                json::write_text(out, format!("${s}").as_bytes(), Style::COMPACT);
-            }
-            Some(s) => json::write_str(out, s),
-        }
-        out.push(b':');
+        write_key(out, key.as_bytes());
         write_at(out, value, depth + 1)?;
     }
     out.push(b'}');
     Ok(())
+}
+
+fn write_key(out: &mut Vec<u8>, key: &[u8]) {
+    match std::str::from_utf8(key) {
+        Err(_) => {
+            let _ = write!(out, "\"$key:{}\"", BASE64.encode(key));
+        }
+        Ok(s) if s.starts_with('$') => {
+            json::write_text(out, format!("${s}").as_bytes(), Style::COMPACT);
+        }
+        Ok(s) => json::write_str(out, s),
+    }
+    out.push(b':');
 }
 
 /// Reads a value that stands alone in `text`.

@@ -25,6 +25,9 @@ pub(super) fn stored(
         fold_row(&mut record);
     }
     let mut wrong = shape(&record, holds);
+    if let Properties::Packed(packed) = record.properties() {
+        *properties_mut(&mut record) = Properties::Typed(packed.to_map());
+    }
     if let Properties::Typed(map) = properties_mut(&mut record) {
         let mut fitter = Fitter {
             holds,

@@ -219,10 +219,10 @@ fn leave_out_made_up(properties: &Properties, name: &str, column: &mut Option<Va
     if text.len() != 19 || text.as_bytes()[10] != b' ' {
         return;
     }
-    let map = properties.map();
-    let map = map.as_deref();
-    let says = map.and_then(|map| map.get(name)).is_some_and(can_start);
-    if !says && *column == Some(made_up_start(map)) {
+    let parsed = properties.parsed();
+    let parsed = parsed.as_ref();
+    let says = parsed.and_then(|parsed| parsed.get(name));
+    if !says.is_some_and(|v| can_start(&v)) && *column == Some(made_up_start(parsed)) {
         *column = None;
     }
 }

@@ -8,6 +8,7 @@ use super::names::Names;
 use super::session::{Row, Session};
 use crate::error::{Error, Result};
 use crate::model::Value;
+use crate::model::packed::Packer;
 use crate::store::protocol::resp::Refusal;
 use std::collections::VecDeque;
 use std::io;
@@ -71,10 +72,10 @@ impl Ask {
                 "CYPHER a={start} b={end} MATCH (m) WHERE ID(m)>=$a AND ID(m)<$b RETURN m"
             ),
             Self::From(start, end) => format!(
-                "CYPHER a={start} b={end} MATCH (a) WHERE ID(a)>=$a AND ID(a)<$b MATCH (a)-[m]->(b) RETURN m, a.id, b.id"
+                "CYPHER a={start} b={end} MATCH (a) WHERE ID(a)>=$a AND ID(a)<$b MATCH (a)-[m]->(b) RETURN m"
             ),
             Self::Into(source, start, end) => format!(
-                "CYPHER s={source} a={start} b={end} MATCH (b) WHERE ID(b)>=$a AND ID(b)<$b MATCH (a)-[m]->(b) WHERE ID(a)=$s RETURN m, a.id, b.id"
+                "CYPHER s={source} a={start} b={end} MATCH (b) WHERE ID(b)>=$a AND ID(b)<$b MATCH (a)-[m]->(b) WHERE ID(a)=$s RETURN m"
             ),
         }
         .into_bytes();
@@ -89,8 +90,8 @@ impl Ask {
 /// What came of one range.
 pub(super) struct Range<T> {
     pub(super) records: Vec<(T, Beside)>,
-    /// What comes after each edge's record: its ends as far as they are known.
-    pub(super) ends: Vec<[Value; 2]>,
+    /// What each edge's ends say of their keys, if they were asked.
+    pub(super) ends: Option<Vec<[Value; 2]>>,
     /// Some of it was left in the wire.
     pub(super) cut: bool,
     pub(super) bytes: u64,
@@ -98,20 +99,18 @@ pub(super) struct Range<T> {
 
 /// A record as a row of such a range has it.
 pub(super) trait Raw: Sized {
-    fn take(row: &mut Row<'_>, ends: &mut Vec<[Value; 2]>) -> io::Result<Self>;
+    fn take(row: &mut Row<'_>, names: &Names, packer: &mut Packer) -> io::Result<Self>;
 }
 
 impl Raw for RawNode {
-    fn take(row: &mut Row<'_>, _ends: &mut Vec<[Value; 2]>) -> io::Result<Self> {
-        row.node()
+    fn take(row: &mut Row<'_>, names: &Names, packer: &mut Packer) -> io::Result<Self> {
+        row.node(names, packer)
     }
 }
 
 impl Raw for RawEdge {
-    fn take(row: &mut Row<'_>, ends: &mut Vec<[Value; 2]>) -> io::Result<Self> {
-        let edge = row.edge()?;
-        ends.push([row.value()?, row.value()?]);
-        Ok(edge)
+    fn take(row: &mut Row<'_>, names: &Names, packer: &mut Packer) -> io::Result<Self> {
+        row.edge(names, packer)
     }
 }
 
@@ -121,15 +120,19 @@ type Came<T> = Result<Range<T>, Refusal>;
 /// A range that was asked for.
 struct Asked<T> {
     ask: Ask,
-    /// Columns beside each record.
-    columns: usize,
+    /// Columns beside each record, and whether those of its ends are in front of them.
+    columns: (usize, bool),
     /// Taken in already.
     came: Option<Came<T>>,
 }
 
 impl<T: Raw> Asked<T> {
-    fn take(&self, wire: &mut Wire) -> Result<Came<T>> {
-        take(wire.open()?, self.columns, MOST_EDGES, MOST_BYTES)
+    fn take(&self, wire: &mut Wire, names: &Names) -> Result<Came<T>> {
+        take(
+            wire.open()?,
+            (names, self.columns),
+            (MOST_EDGES, MOST_BYTES),
+        )
     }
 }
 
@@ -154,7 +157,7 @@ impl<T: Raw> Line<T> {
         wire.of(session)?.send(b"GRAPH.RO_QUERY", &query)?;
         self.0.push_back(Asked {
             ask,
-            columns: columns.len(),
+            columns: (columns.len(), columns.ends),
             came: None,
         });
         Ok(())
@@ -176,21 +179,21 @@ impl<T: Raw> Line<T> {
     }
 
     /// Takes the next in; `None` if none was asked for.
-    pub(super) fn next(&mut self, wire: &mut Wire) -> Result<Option<Came<T>>> {
+    pub(super) fn next(&mut self, wire: &mut Wire, names: &Names) -> Result<Option<Came<T>>> {
         Ok(match self.0.pop_front() {
             None => None,
             Some(Asked {
                 came: Some(came), ..
             }) => Some(came),
-            Some(asked) => Some(asked.take(wire)?),
+            Some(asked) => Some(asked.take(wire, names)?),
         })
     }
 
     /// Takes all of them in, so that others can be asked for.
-    pub(super) fn calm(&mut self, wire: &mut Wire) -> Result<()> {
+    pub(super) fn calm(&mut self, wire: &mut Wire, names: &Names) -> Result<()> {
         for asked in &mut self.0 {
             if asked.came.is_none() {
-                asked.came = Some(asked.take(wire)?);
+                asked.came = Some(asked.take(wire, names)?);
             }
         }
         Ok(())
@@ -217,13 +220,19 @@ pub(super) fn read_all<T: Raw>(
 ) -> Result<Came<T>> {
     let query = ask.query(columns, names, usize::MAX);
     session.send(b"GRAPH.RO_QUERY", &query)?;
-    take(session, columns.len(), usize::MAX, u64::MAX)
+    let columns = (columns.len(), columns.ends);
+    take(session, (names, columns), (usize::MAX, u64::MAX))
 }
 
-fn take<T: Raw>(session: &mut Session, columns: usize, rows: usize, bytes: u64) -> Result<Came<T>> {
+fn take<T: Raw>(
+    session: &mut Session,
+    (names, (columns, ends)): (&Names, (usize, bool)),
+    (rows, bytes): (usize, u64),
+) -> Result<Came<T>> {
+    let mut packer = Packer::default();
     let mut range = Range {
         records: Vec::new(),
-        ends: Vec::new(),
+        ends: ends.then(Vec::new),
         cut: false,
         bytes: 0,
     };
@@ -235,7 +244,10 @@ fn take<T: Raw>(session: &mut Session, columns: usize, rows: usize, bytes: u64) 
             range.cut = true;
             return Ok(());
         }
-        let record = T::take(row, &mut range.ends)?;
+        let record = T::take(row, names, &mut packer)?;
+        if let Some(ends) = &mut range.ends {
+            ends.push([row.value()?, row.value()?]);
+        }
         range.records.push((record, Columns::read(columns, row)?));
         range.bytes = row.taken() - begun;
         Ok(())

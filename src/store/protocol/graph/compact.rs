@@ -7,13 +7,16 @@
 //! | 6 array, 10 map | pairs; a map has a name before each |
 //! | 7 edge | id, type, source, destination, properties |
 //! | 8 node | id, labels, properties: [name, type, value] each |
-//! | 9 path | an array of nodes and one of edges |
 //! | 11 point, 12 vector | latitude and longitude, elements: 32-bit floats as text |
 //! | 13 datetime, 14 date, 15 time, 16 duration | seconds |
 //!
+//! A path (9) is no property, and is never asked for.
+//!
 //! Source: <https://docs.falkordb.com/design/client_spec.html>, and the replies themselves.
 
+use super::names::Names;
 use super::temporal;
+use crate::model::packed::{Packer, Unsettled};
 use crate::model::{Map, Text, Value};
 use crate::store::protocol::resp::{Head, Reader, double};
 use std::io::{self, Read};
@@ -25,55 +28,47 @@ const DEEPEST: usize = 512;
 const MOST_IN_PLACE: usize = 32 << 10;
 
 /// A node as it comes.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub(super) struct RawNode {
     pub(super) id: u64,
     pub(super) labels: Vec<u32>,
-    pub(super) properties: Vec<(u32, Value)>,
-    pub(super) floats: Vec<FloatAt>,
+    pub(super) held: Held,
 }
 
 /// An edge as it comes.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub(super) struct RawEdge {
     pub(super) id: u64,
     pub(super) rel_type: u32,
     pub(super) from: u64,
     pub(super) to: u64,
-    pub(super) properties: Vec<(u32, Value)>,
+    pub(super) held: Held,
+}
+
+/// The properties of either.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) packed: Unsettled,
     pub(super) floats: Vec<FloatAt>,
+    /// Where the value of the property that is the key begins.
+    pub(super) id: Option<usize>,
+    /// Whether the reserved property is among them.
+    pub(super) reserved: bool,
+    /// Whether no name stands twice, as far as a quick look tells.
+    pub(super) distinct: bool,
+    /// Whether all names are known.
+    pub(super) known: bool,
 }
 
 /// Where a double stands that was printed with 15 digits and may have more.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub(super) struct FloatAt {
-    /// Which of the properties.
-    pub(super) property: usize,
+    /// The name of its property.
+    pub(super) key: u32,
+    /// Where it begins in what is packed.
+    pub(super) at: usize,
     /// Positions inside lists; none for the property itself.
     pub(super) path: Vec<usize>,
-}
-
-/// Any value of a reply.
-#[derive(Debug, PartialEq)]
-pub(super) enum Cell {
-    Value(Value),
-    Node(RawNode),
-    Edge(RawEdge),
-    /// Nodes and edges in turns' order.
-    Path(Vec<Cell>),
-}
-
-impl Cell {
-    pub(super) fn int(&self) -> Option<i64> {
-        match self {
-            Self::Value(Value::Int(i)) => Some(*i),
-            _ => None,
-        }
-    }
-
-    pub(super) fn id(&self) -> Option<u64> {
-        self.int().and_then(|i| u64::try_from(i).ok())
-    }
 }
 
 pub(super) fn odd(what: &str) -> io::Error {
@@ -135,64 +130,39 @@ fn number<R: Read>(reader: &mut Reader<R>) -> io::Result<f64> {
     }
 }
 
-/// Collects where doubles stand while the value of a property is read.
-struct Floats<'a> {
-    found: &'a mut Vec<FloatAt>,
-    property: usize,
+/// Properties of one record while they are read.
+struct Holding<'a> {
+    packer: &'a mut Packer,
+    floats: Vec<FloatAt>,
+    key: u32,
     path: Vec<usize>,
 }
 
-impl Floats<'_> {
-    fn met(&mut self, value: f64) {
+impl Holding<'_> {
+    fn float(&mut self, value: f64) {
         // Zero, NaN and the infinities are printed exactly.
         if value != 0.0 && value.is_finite() {
-            self.found.push(FloatAt {
-                property: self.property,
+            self.floats.push(FloatAt {
+                key: self.key,
+                at: self.packer.place(),
                 path: self.path.clone(),
             });
         }
+        self.packer.value(&Value::Float(value));
     }
 }
 
-/// A pair of type and value.
-pub(super) fn cell<R: Read>(reader: &mut Reader<R>) -> io::Result<Cell> {
+/// A pair of type and plain value.
+pub(super) fn cell<R: Read>(reader: &mut Reader<R>) -> io::Result<Value> {
     list_of(reader, 2)?;
-    Ok(match int(reader)? {
-        7 => Cell::Edge(edge(reader)?),
-        8 => Cell::Node(node(reader)?),
-        9 => {
-            list_of(reader, 2)?;
-            let mut parts = Vec::new();
-            for _ in 0..2 {
-                list_of(reader, 2)?;
-                if int(reader)? != 6 {
-                    return Err(odd("a path has another form"));
-                }
-                for _ in 0..list(reader)? {
-                    parts.push(cell(reader)?);
-                }
-            }
-            Cell::Path(parts)
-        }
-        kind => {
-            let mut found = Vec::new();
-            let mut floats = Floats {
-                found: &mut found,
-                property: 0,
-                path: Vec::new(),
-            };
-            Cell::Value(value(reader, kind, &mut floats, 0)?)
-        }
-    })
+    match int(reader)? {
+        7..=9 => Err(odd("a row holds something else")),
+        kind => value(reader, kind, 0),
+    }
 }
 
 /// A value behind its type.
-fn value<R: Read>(
-    reader: &mut Reader<R>,
-    kind: i64,
-    floats: &mut Floats<'_>,
-    depth: usize,
-) -> io::Result<Value> {
+fn value<R: Read>(reader: &mut Reader<R>, kind: i64, depth: usize) -> io::Result<Value> {
     if depth > DEEPEST {
         return Err(odd("a value of the server's reply is nested too deep"));
     }
@@ -216,20 +186,14 @@ fn value<R: Read>(
             Head::Bool(b) => Value::Bool(b),
             other => return Err(refused(other)),
         },
-        5 => {
-            let value = number(reader)?;
-            floats.met(value);
-            Value::Float(value)
-        }
+        5 => Value::Float(number(reader)?),
         6 => {
             let n = list(reader)?;
             let mut items = Vec::with_capacity(n.min(1 << 12));
-            for at in 0..n {
+            for _ in 0..n {
                 list_of(reader, 2)?;
                 let kind = int(reader)?;
-                floats.path.push(at);
-                items.push(value(reader, kind, floats, depth + 1)?);
-                floats.path.pop();
+                items.push(value(reader, kind, depth + 1)?);
             }
             Value::List(items)
         }
@@ -243,14 +207,7 @@ fn value<R: Read>(
                 };
                 list_of(reader, 2)?;
                 let kind = int(reader)?;
-                // Properties hold no maps, so nobody asks where these doubles stand.
-                let mut aside = Vec::new();
-                let mut inner = Floats {
-                    found: &mut aside,
-                    property: 0,
-                    path: Vec::new(),
-                };
-                pairs.push((key, value(reader, kind, &mut inner, depth + 1)?));
+                pairs.push((key, value(reader, kind, depth + 1)?));
             }
             Value::Map(Map::from_pairs(pairs))
         }
@@ -274,6 +231,54 @@ fn value<R: Read>(
     })
 }
 
+/// Packs the value of a property behind its type.
+fn pack<R: Read>(
+    reader: &mut Reader<R>,
+    kind: i64,
+    to: &mut Holding<'_>,
+    depth: usize,
+) -> io::Result<()> {
+    if depth > DEEPEST {
+        return Err(odd("a value of the server's reply is nested too deep"));
+    }
+    match kind {
+        2 => {
+            let length = match reader.short(b'$') {
+                Some(n) => n as usize,
+                None => match reader.head()? {
+                    Head::Bulk(n) => n,
+                    Head::Status(text) => {
+                        to.packer.text(&text);
+                        return Ok(());
+                    }
+                    other => return Err(refused(other)),
+                },
+            };
+            match length {
+                ..=MOST_IN_PLACE => to.packer.text(reader.bulk_ref(length)?),
+                _ => to
+                    .packer
+                    .text_from(length, |out| reader.bulk_into(length, out))?,
+            }
+        }
+        5 => to.float(number(reader)?),
+        6 => {
+            to.packer.begin_list();
+            for at in 0..list(reader)? {
+                list_of(reader, 2)?;
+                let kind = int(reader)?;
+                to.path.push(at);
+                pack(reader, kind, to, depth + 1)?;
+                to.path.pop();
+            }
+            to.packer.end_list();
+        }
+        // Properties hold no maps, so nobody asks where the doubles of these stand.
+        kind => to.packer.value(&value(reader, kind, depth)?),
+    }
+    Ok(())
+}
+
 /// A string of that length.
 fn text<R: Read>(reader: &mut Reader<R>, length: usize) -> io::Result<Text> {
     match length {
@@ -287,52 +292,91 @@ fn single<R: Read>(reader: &mut Reader<R>) -> io::Result<f32> {
     Ok(number(reader)? as f32)
 }
 
-/// A node behind its type.
-fn node<R: Read>(reader: &mut Reader<R>) -> io::Result<RawNode> {
-    list_of(reader, 3)?;
-    let mut node = RawNode {
-        id: id(reader)?,
-        ..RawNode::default()
-    };
-    for _ in 0..list(reader)? {
-        node.labels.push(name(reader)?);
+/// A pair of type and node.
+pub(super) fn node<R: Read>(
+    reader: &mut Reader<R>,
+    names: &Names,
+    packer: &mut Packer,
+) -> io::Result<RawNode> {
+    list_of(reader, 2)?;
+    if int(reader)? != 8 {
+        return Err(odd("a row holds no node"));
     }
-    properties(reader, &mut node.properties, &mut node.floats)?;
-    Ok(node)
+    list_of(reader, 3)?;
+    let id = id(reader)?;
+    let count = list(reader)?;
+    let mut labels = Vec::with_capacity(count.min(1 << 8));
+    for _ in 0..count {
+        labels.push(name(reader)?);
+    }
+    Ok(RawNode {
+        id,
+        labels,
+        held: properties(reader, names, packer)?,
+    })
 }
 
-/// An edge behind its type.
-fn edge<R: Read>(reader: &mut Reader<R>) -> io::Result<RawEdge> {
+/// A pair of type and edge.
+pub(super) fn edge<R: Read>(
+    reader: &mut Reader<R>,
+    names: &Names,
+    packer: &mut Packer,
+) -> io::Result<RawEdge> {
+    list_of(reader, 2)?;
+    if int(reader)? != 7 {
+        return Err(odd("a row holds no edge"));
+    }
     list_of(reader, 5)?;
-    let mut edge = RawEdge {
+    Ok(RawEdge {
         id: id(reader)?,
         rel_type: name(reader)?,
         from: id(reader)?,
         to: id(reader)?,
-        ..RawEdge::default()
-    };
-    properties(reader, &mut edge.properties, &mut edge.floats)?;
-    Ok(edge)
+        held: properties(reader, names, packer)?,
+    })
 }
 
 fn properties<R: Read>(
     reader: &mut Reader<R>,
-    to: &mut Vec<(u32, Value)>,
-    found: &mut Vec<FloatAt>,
-) -> io::Result<()> {
-    let n = list(reader)?;
-    to.reserve_exact(n.min(1 << 12));
-    let mut floats = Floats {
-        found,
-        property: 0,
+    names: &Names,
+    packer: &mut Packer,
+) -> io::Result<Held> {
+    // A row that was given up may have left something.
+    packer.clear();
+    let mut holding = Holding {
+        packer,
+        floats: Vec::new(),
+        key: 0,
         path: Vec::new(),
     };
-    for at in 0..n {
+    let (mut key, mut reserved, mut distinct, mut known) = (None, false, true, true);
+    let mut seen = 0u128;
+    for _ in 0..list(reader)? {
         list_of(reader, 3)?;
-        let key = name(reader)?;
+        let number = name(reader)?;
         let kind = int(reader)?;
-        floats.property = at;
-        to.push((key, value(reader, kind, &mut floats, 0)?));
+        let bit = 1u128.checked_shl(number).unwrap_or(0);
+        distinct &= bit & !seen != 0;
+        seen |= bit;
+        let name = names.keys.get(number as usize);
+        known &= name.is_some();
+        reserved |= names.reserved == Some(number);
+        holding
+            .packer
+            .key(name.map_or(b"".as_slice(), Text::as_bytes));
+        if names.id == Some(number) {
+            key = Some(holding.packer.place());
+        }
+        holding.key = number;
+        pack(reader, kind, &mut holding, 0)?;
     }
-    Ok(())
+    let floats = holding.floats;
+    Ok(Held {
+        packed: packer.finish(),
+        floats,
+        id: key,
+        reserved,
+        distinct,
+        known,
+    })
 }

@@ -3,7 +3,7 @@
 //! as an integer: in a column of its own beside the records where such a double is
 //! usual, one by one where it is not.
 
-use super::compact::{FloatAt, RawEdge, RawNode, odd};
+use super::compact::{FloatAt, Held, RawEdge, RawNode, odd};
 use super::names::Names;
 use super::session::{Row, Session};
 use crate::error::Result;
@@ -38,6 +38,8 @@ pub(super) struct Columns {
     list: Vec<Column>,
     /// Some property holds now a number, now something else.
     guarded: bool,
+    /// Whether what an edge's ends say of their keys stands in front of them.
+    pub(super) ends: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,18 +53,14 @@ pub(super) type Beside = Vec<Option<i64>>;
 
 /// A record with doubles to settle.
 pub(super) trait Floats {
-    fn floats(&mut self) -> &mut Vec<FloatAt>;
-    fn properties(&mut self) -> &mut Vec<(u32, Value)>;
+    fn held(&mut self) -> &mut Held;
     /// How a query finds it: its id, and for an edge that of its source.
     fn place(&self) -> (u64, u64);
 }
 
 impl Floats for RawNode {
-    fn floats(&mut self) -> &mut Vec<FloatAt> {
-        &mut self.floats
-    }
-    fn properties(&mut self) -> &mut Vec<(u32, Value)> {
-        &mut self.properties
+    fn held(&mut self) -> &mut Held {
+        &mut self.held
     }
     fn place(&self) -> (u64, u64) {
         (self.id, 0)
@@ -70,11 +68,8 @@ impl Floats for RawNode {
 }
 
 impl Floats for RawEdge {
-    fn floats(&mut self) -> &mut Vec<FloatAt> {
-        &mut self.floats
-    }
-    fn properties(&mut self) -> &mut Vec<(u32, Value)> {
-        &mut self.properties
+    fn held(&mut self) -> &mut Held {
+        &mut self.held
     }
     fn place(&self) -> (u64, u64) {
         (self.id, self.from)
@@ -93,7 +88,7 @@ impl Columns {
                     scale: USUAL_SCALE,
                 })
                 .collect(),
-            guarded: false,
+            ..Self::default()
         }
     }
 
@@ -105,6 +100,9 @@ impl Columns {
 
     /// Appends the columns to what a query returns of `variable`.
     pub(super) fn write(&self, out: &mut Vec<u8>, variable: &str, names: &Names) {
+        if self.ends {
+            out.extend_from_slice(b", a.id, b.id");
+        }
         for column in &self.list {
             let mut property = variable.as_bytes().to_vec();
             property.push(b'.');
@@ -182,21 +180,6 @@ fn exact(count: i64, scale: i32, printed: f64) -> Option<f64> {
     (fits && near).then_some(value)
 }
 
-/// The value at a place of a record.
-fn value_at<'a>(record: &'a mut impl Floats, at: &FloatAt) -> Option<&'a mut f64> {
-    let mut value = &mut record.properties().get_mut(at.property)?.1;
-    for step in &at.path {
-        match value {
-            Value::List(list) => value = list.get_mut(*step)?,
-            _ => return None,
-        }
-    }
-    match value {
-        Value::Float(f) => Some(f),
-        _ => None,
-    }
-}
-
 /// A double that no column told.
 pub(super) struct Asked {
     record: usize,
@@ -225,20 +208,19 @@ pub(super) fn told<T: Floats>(
 ) -> Vec<Asked> {
     let mut asked: Vec<Asked> = Vec::new();
     for (number, (record, beside)) in records.iter_mut().enumerate() {
-        for at in std::mem::take(record.floats()) {
-            let key = record.properties()[at.property].0;
-            let Some(value) = value_at(record, &at) else {
+        let held = record.held();
+        for at in std::mem::take(&mut held.floats) {
+            let Some(printed) = held.packed.float(at.at) else {
                 continue;
             };
-            let printed = *value;
             let scale = scale_of(printed);
-            let column = Column { key, scale };
+            let column = Column { key: at.key, scale };
             let told = match at.path.is_empty() {
                 true => columns.at(column).and_then(|c| *beside.get(c)?),
                 false => None,
             };
             if let Some(exact) = told.and_then(|count| exact(count, scale, printed)) {
-                *value = exact;
+                held.packed.set_float(at.at, exact);
                 continue;
             }
             asked.push(Asked {
@@ -251,8 +233,7 @@ pub(super) fn told<T: Floats>(
     // Only now, so that what was read stays in step with the columns it was read with.
     let mut missed: BTreeMap<Column, usize> = BTreeMap::new();
     for one in asked.iter().filter(|one| one.at.path.is_empty()) {
-        let key = records[one.record].0.properties()[one.at.property].0;
-        let scale = scale_of(one.printed);
+        let (key, scale) = (one.at.key, scale_of(one.printed));
         *missed.entry(Column { key, scale }).or_default() += 1;
     }
     for (column, times) in missed {
@@ -296,12 +277,13 @@ fn ask<T: Floats>(
     let mut query = b"CYPHER q=[".to_vec();
     let scale = |one: &Asked| 60 - exponent(one.printed);
     for (number, one) in asked.iter().enumerate() {
-        let record = &mut records[one.record].0;
-        let (id, from) = record.place();
-        let key = record.properties()[one.at.property].0;
+        let (id, from) = records[one.record].0.place();
         let comma = if number > 0 { "," } else { "" };
         query.extend_from_slice(format!("{comma}[{number},{id},{from},").as_bytes());
-        let name = names.keys.get(key as usize).map(|name| name.as_bytes());
+        let name = names
+            .keys
+            .get(one.at.key as usize)
+            .map(|name| name.as_bytes());
         cypher::write_text(&mut query, name.unwrap_or_default());
         let half = scale(one) / 2;
         for factor in [power(half), power(scale(one) - half)] {
@@ -333,10 +315,9 @@ fn ask<T: Floats>(
             // Changed meanwhile: whoever watches finds out.
             return Ok(());
         };
-        if let Some(exact) = exact(count, scale(one), one.printed)
-            && let Some(value) = value_at(&mut records[one.record].0, &one.at)
-        {
-            *value = exact;
+        if let Some(exact) = exact(count, scale(one), one.printed) {
+            let held = records[one.record].0.held();
+            held.packed.set_float(one.at.at, exact);
         }
         Ok(())
     })

@@ -4,9 +4,11 @@
 
 mod ahead;
 mod compact;
+mod ends;
 mod fingerprint;
 mod floats;
 mod names;
+mod pick;
 mod record;
 mod scan;
 mod session;

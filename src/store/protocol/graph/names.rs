@@ -1,8 +1,10 @@
 //! The names behind the numbers of compact replies: labels, types and properties of one
 //! graph. A number that is not known yet means that somebody added a name meanwhile.
 
+use super::record::ID;
 use super::session::Session;
 use crate::error::Result;
+use crate::mapping::reserved;
 use crate::model::{Text, Value};
 use std::collections::HashMap;
 
@@ -13,6 +15,10 @@ pub(super) struct Names {
     pub(super) types: Vec<Text>,
     pub(super) keys: Vec<Text>,
     by_key: HashMap<Text, u32>,
+    /// The number of the property that is the key.
+    pub(super) id: Option<u32>,
+    /// That of the reserved property.
+    pub(super) reserved: Option<u32>,
 }
 
 impl Names {
@@ -22,11 +28,18 @@ impl Names {
         let types = column(session, b"CALL db.relationshipTypes()")?;
         let keys = column(session, b"CALL db.propertyKeys()")?;
         let by_key = keys.iter().cloned().zip(0..).collect();
-        Ok(Self {
+        let names = Self {
             labels,
             types,
             keys,
             by_key,
+            id: None,
+            reserved: None,
+        };
+        Ok(Self {
+            id: names.key(ID),
+            reserved: names.key(reserved::PROPERTY),
+            ..names
         })
     }
 

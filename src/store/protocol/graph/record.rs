@@ -2,7 +2,7 @@
 //! one, it is made from the content. What has no type or name there stands under the
 //! reserved property.
 
-use super::compact::{RawEdge, RawNode, odd};
+use super::compact::{Held, RawEdge, RawNode, odd};
 use super::names::Names;
 use super::temporal::{self, Maker};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ use crate::store::protocol::cypher::{self, name_fits};
 use std::io;
 
 /// The property that is the key.
-const ID: &str = "id";
+pub(super) const ID: &str = "id";
 
 /// Marks of the reserved property for what is no property.
 const LABELS: &str = "labels";
@@ -25,51 +25,35 @@ fn name(names: &[Text], number: u32) -> io::Result<Text> {
     name.ok_or_else(|| odd("a name that came to the graph while it was read"))
 }
 
-/// Whether all names of these are known.
+/// Whether all names of a node are known.
 pub(super) fn node_is_known(raw: &RawNode, names: &Names) -> bool {
-    raw.labels
-        .iter()
-        .all(|n| (*n as usize) < names.labels.len())
+    raw.held.known
         && raw
-            .properties
+            .labels
             .iter()
-            .all(|(n, _)| (*n as usize) < names.keys.len())
+            .all(|n| (*n as usize) < names.labels.len())
 }
 
 /// Whether all names of an edge are known.
 pub(super) fn edge_is_known(raw: &RawEdge, names: &Names) -> bool {
-    (raw.rel_type as usize) < names.types.len()
-        && raw
-            .properties
-            .iter()
-            .all(|(n, _)| (*n as usize) < names.keys.len())
+    raw.held.known && (raw.rel_type as usize) < names.types.len()
 }
 
-/// Whether no name's number stands twice, as far as a quick look tells.
-fn are_distinct(raw: &[(u32, Value)]) -> bool {
-    let mut seen = 0u128;
-    raw.iter().all(|(number, _)| {
-        let bit = 1u128.checked_shl(*number).unwrap_or(0);
-        let new = bit & !seen != 0;
-        seen |= bit;
-        new
-    })
-}
+/// What a record holds: its key, its properties, and what was kept apart from them.
+type Whole = (Option<Key>, Properties, Option<(Text, Value)>);
 
-fn properties(raw: Vec<(u32, Value)>, names: &Names) -> io::Result<(Map, Option<(Text, Value)>)> {
-    let distinct = are_distinct(&raw);
-    let mut pairs = Vec::with_capacity(raw.len());
-    for (number, value) in raw {
-        pairs.push((name(&names.keys, number)?, value));
+fn properties(held: Held) -> io::Result<Whole> {
+    if !held.known {
+        return Err(odd("a name that came to the graph while it was read"));
     }
-    let map = match distinct {
-        true => Map::from_distinct(pairs),
-        false => Map::from_pairs(pairs),
-    };
-    match reserved::decode_apart(&map) {
-        Some((map, apart)) => Ok((map, apart)),
-        None => Ok((map, None)),
+    if held.distinct && !held.reserved {
+        let id = held.id.and_then(|at| held.packed.value(at));
+        let properties = Properties::Packed(held.packed.distinct());
+        return Ok((key_of(id.as_ref()), properties, None));
     }
+    let map = held.packed.to_map();
+    let (map, apart) = reserved::decode_apart(&map).unwrap_or((map, None));
+    Ok((key_of(map.get(ID)), Properties::Typed(map), apart))
 }
 
 /// What a property `id` says, if it can be a key.
@@ -82,15 +66,10 @@ fn key_of(id: Option<&Value>) -> Option<Key> {
     }
 }
 
-/// Whether a value of the property `id` tells the key by itself: doubles come short, and
+/// The key that a value of the property `id` tells by itself: doubles come short, and
 /// without an id the whole content is the key.
-pub(super) fn is_plain_key(id: &Value) -> bool {
-    matches!(id, Value::Text(_) | Value::Int(_) | Value::Bool(_))
-}
-
-/// The key that such a value is.
 pub(super) fn plain_key(id: Value) -> Option<Key> {
-    is_plain_key(&id).then_some(Key::Id(id))
+    matches!(id, Value::Text(_) | Value::Int(_) | Value::Bool(_)).then_some(Key::Id(id))
 }
 
 /// A node as it is there, its doubles settled.
@@ -99,17 +78,16 @@ pub(super) fn node(raw: RawNode, names: &Names, canon: &mut Canon) -> io::Result
     for number in raw.labels {
         labels.push(name(&names.labels, number)?);
     }
-    let (map, apart) = properties(raw.properties, names)?;
+    let (key, properties, apart) = properties(raw.held)?;
     if let Some((mark, Value::List(real))) = &apart
         && *mark == *LABELS
     {
         labels = texts(real);
     }
-    let key = key_of(map.get(ID));
     let mut node = Node {
         key: key.unwrap_or(Key::Id(Value::Null)),
         labels,
-        properties: Properties::Typed(map),
+        properties,
         row: Row::default(),
     };
     if node.key == Key::Id(Value::Null) {
@@ -140,20 +118,19 @@ pub(super) fn edge(
     canon: &mut Canon,
 ) -> io::Result<Record> {
     let mut rel_type = name(&names.types, raw.rel_type)?;
-    let (map, apart) = properties(raw.properties, names)?;
+    let (key, properties, apart) = properties(raw.held)?;
     if let Some((mark, Value::Text(real))) = apart
         && mark == *TYPE
     {
         rel_type = real;
     }
-    let key = key_of(map.get(ID));
     let derive = key.is_none();
     let mut record = Record::Relationship(Relationship {
         key: key.unwrap_or(Key::Id(Value::Null)),
         from,
         to,
         rel_type,
-        properties: Properties::Typed(map),
+        properties,
         row: Row::default(),
     });
     if derive {
@@ -187,6 +164,7 @@ pub(super) fn stored(record: &Record, canon: &mut Canon) -> Result<Stored> {
     };
     let mut map = match record.properties() {
         Properties::Typed(map) => map.clone(),
+        Properties::Packed(packed) => packed.to_map(),
         Properties::Stored(cell) => {
             let map = match cell {
                 Value::Text(text) => json::parse_object(text.as_bytes()),

@@ -4,9 +4,11 @@
 
 use super::ahead::{Ask, Line, Range, Raw, Wire, read_all};
 use super::compact::{RawEdge, RawNode};
+use super::ends::Ends;
 use super::floats::{self, Beside, Columns};
 use super::names::Names;
-use super::record::{self, is_plain_key, plain_key};
+use super::pick::nodes_by_id;
+use super::record::{self, plain_key};
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Canon, Key, Kind, Record, Value};
@@ -92,8 +94,11 @@ pub(super) struct Scanner {
     bound: u64,
     /// Whether edges can be read without a long wait.
     settled: bool,
+    /// Keys of all nodes that were read.
+    known: Ends,
+    /// Those of ends that had to be asked for.
     ends: HashMap<u64, Key>,
-    canon: Canon,
+    pub(super) canon: Canon,
 }
 
 impl Scanner {
@@ -109,6 +114,7 @@ impl Scanner {
             wire: Wire::default(),
             bound: 0,
             settled: false,
+            known: Ends::default(),
             ends: HashMap::new(),
             canon: Canon::new(),
         };
@@ -141,9 +147,9 @@ impl Scanner {
             self.lane(kind).seek(after);
         }
         match kind {
-            Kind::Node => self.asked_edges.calm(&mut self.wire)?,
+            Kind::Node => self.asked_edges.calm(&mut self.wire, &self.names)?,
             Kind::Relationship => {
-                self.asked_nodes.calm(&mut self.wire)?;
+                self.asked_nodes.calm(&mut self.wire, &self.names)?;
                 self.settle_edges(session)?;
             }
         }
@@ -200,8 +206,8 @@ impl Scanner {
 
     /// Takes in what is under way.
     pub(super) fn calm(&mut self) -> Result<()> {
-        self.asked_nodes.calm(&mut self.wire)?;
-        self.asked_edges.calm(&mut self.wire)
+        self.asked_nodes.calm(&mut self.wire, &self.names)?;
+        self.asked_edges.calm(&mut self.wire, &self.names)
     }
 
     fn more_nodes(&mut self, session: &mut Session) -> Result<()> {
@@ -222,7 +228,7 @@ impl Scanner {
             ask,
             (&lane.columns, &self.names),
         )?;
-        let range = match line.next(wire)? {
+        let range = match line.next(wire, &self.names)? {
             Some(came) => columns_failed((wire, session), line, &mut lane.columns, came)?,
             None => None,
         };
@@ -246,9 +252,11 @@ impl Scanner {
         if !left.is_empty() {
             floats::ask_for(session, &self.names, Kind::Node, &mut records, &left)?;
         }
+        self.known.cover(start, self.nodes.from[0]);
         for (raw, _) in records {
             let place = [raw.id, 0, 0];
             let node = record::node(raw, &self.names, &mut self.canon).map_err(|e| odd(&e))?;
+            self.known.put(place[0], &node.key, self.bound);
             self.nodes.ready.push_back((place, Record::Node(node)));
         }
         Ok(())
@@ -261,6 +269,7 @@ impl Scanner {
             return self.asked_edges.forget(&mut self.wire);
         }
         let (lane, line) = (&mut self.edges, &mut self.asked_edges);
+        lane.columns.ends = !self.known.know(self.bound);
         let wire = &mut self.wire;
         let hub = lane.hub == Some(source);
         let beside = (&lane.columns, &self.names);
@@ -282,7 +291,7 @@ impl Scanner {
                 (Ask::From(source, end), [end, 0, 0])
             }
         };
-        let found = match line.next(wire)? {
+        let found = match line.next(wire, &self.names)? {
             Some(came) => columns_failed((wire, session), line, &mut lane.columns, came)?,
             None => None,
         };
@@ -324,18 +333,15 @@ impl Scanner {
             let kind = Kind::Relationship;
             floats::ask_for(session, &self.names, kind, &mut records, &left)?;
         }
-        self.find_odd_ends(session, &records, &ends)?;
+        let keys = self.keys_of_ends(session, &records, ends)?;
         let mut ready = Vec::with_capacity(records.len());
-        for ((raw, _), [a, b]) in records.into_iter().zip(ends) {
+        for ((raw, _), keys) in records.into_iter().zip(keys) {
             let place = [raw.from, raw.to, raw.id];
             if place < from {
                 continue;
             }
-            let ends = match (self.end(raw.from, a), self.end(raw.to, b)) {
-                (Some(a), Some(b)) => (a, b),
-                // Gone meanwhile: whoever watches finds out.
-                _ => continue,
-            };
+            // Gone meanwhile: whoever watches finds out.
+            let Some(ends) = keys else { continue };
             let record = record::edge(raw, ends, &self.names, &mut self.canon);
             ready.push((place, record.map_err(|e| odd(&e))?));
         }
@@ -344,33 +350,41 @@ impl Scanner {
         Ok(())
     }
 
-    fn end(&self, id: u64, value: Value) -> Option<Key> {
-        plain_key(value).or_else(|| self.ends.get(&id).cloned())
-    }
-
-    /// Keys of those ends whose id alone does not tell.
-    fn find_odd_ends(
+    /// The keys of edges' ends: from what these say, if they were asked, or from what is
+    /// known of the nodes; `None` where an end is gone.
+    pub(super) fn keys_of_ends(
         &mut self,
         session: &mut Session,
         edges: &[(RawEdge, Beside)],
-        ends: &[[Value; 2]],
-    ) -> Result<()> {
-        let odd: Vec<u64> = edges
-            .iter()
-            .zip(ends)
-            .flat_map(|((raw, _), ends)| [(raw.from, &ends[0]), (raw.to, &ends[1])])
-            .filter(|(_, end)| !is_plain_key(end))
+        said: Option<Vec<[Value; 2]>>,
+    ) -> Result<Vec<Option<(Key, Key)>>> {
+        let ids = edges.iter().map(|(raw, _)| [raw.from, raw.to]);
+        let mut keys: Vec<[Option<Key>; 2]> = match said {
+            Some(said) => said.into_iter().map(|ends| ends.map(plain_key)).collect(),
+            None => (ids.clone().map(|ids| ids.map(|id| self.known.get(id)))).collect(),
+        };
+        let odd: Vec<u64> = ids
+            .clone()
+            .flatten()
+            .zip(keys.iter().flatten())
+            .filter(|(_, key)| key.is_none())
             .map(|(id, _)| id)
             .collect();
-        if odd.is_empty() {
-            return Ok(());
+        if !odd.is_empty() {
+            self.find_ends(session, odd)?;
+            for (id, key) in ids.flatten().zip(keys.iter_mut().flatten()) {
+                if key.is_none() {
+                    *key = self.ends.get(&id).cloned();
+                }
+            }
         }
-        self.find_ends(session, odd)
+        Ok(keys.into_iter().map(|[a, b]| a.zip(b)).collect())
     }
 
     /// Forgets keys of ends, which a write may have changed.
     pub(super) fn forget_ends(&mut self) {
         self.ends.clear();
+        self.known = Ends::default();
     }
 
     /// Keys of ends that have no id of their own, from all they hold.
@@ -391,99 +405,7 @@ impl Scanner {
     }
 }
 
-/// Nodes by the server's own ids, in any order; those that are gone are left out.
-pub(super) fn nodes_by_id(
-    session: &mut Session,
-    names: &mut Names,
-    canon: &mut Canon,
-    ids: &[u64],
-) -> Result<Vec<(u64, Record)>> {
-    let list: Vec<String> = ids.iter().map(u64::to_string).collect();
-    let query = format!(
-        "CYPHER ids=[{}] UNWIND $ids AS i MATCH (m) WHERE ID(m)=i RETURN m",
-        list.join(",")
-    );
-    let mut raw: Vec<(RawNode, Beside)> = Vec::with_capacity(ids.len());
-    session.read(query.as_bytes(), |row| {
-        raw.push((row.node()?, Vec::new()));
-        Ok(())
-    })?;
-    if !raw.iter().all(|(raw, _)| record::node_is_known(raw, names)) {
-        *names = Names::read(session)?;
-    }
-    let mut none = Columns::default();
-    floats::settle(session, names, &mut none, Kind::Node, &mut raw)?;
-    let mut nodes = Vec::with_capacity(raw.len());
-    for (raw, _) in raw {
-        let id = raw.id;
-        let node = record::node(raw, names, canon).map_err(|e| odd(&e))?;
-        nodes.push((id, Record::Node(node)));
-    }
-    Ok(nodes)
-}
-
-/// An edge with the server's own ids of it and its ends.
-pub(super) struct Found {
-    pub(super) id: u64,
-    pub(super) from: u64,
-    pub(super) record: Record,
-}
-
-/// Edges of some sources: all, or those whose property `id` is among `keys`.
-pub(super) fn edges_of(
-    session: &mut Session,
-    scanner: &mut Scanner,
-    sources: &[u64],
-    keys: Option<&[&Value]>,
-) -> Result<Vec<Found>> {
-    let list: Vec<String> = sources.iter().map(u64::to_string).collect();
-    let mut query = format!("CYPHER s=[{}] k=[", list.join(",")).into_bytes();
-    for (at, key) in keys.unwrap_or_default().iter().enumerate() {
-        if at > 0 {
-            query.push(b',');
-        }
-        // Whatever cannot be said is no key of an edge there.
-        let _ = cypher::write_value(&mut query, key);
-    }
-    query.extend_from_slice(b"] UNWIND $s AS i MATCH (a)-[m]->(b) WHERE ID(a)=i");
-    if keys.is_some() {
-        query.extend_from_slice(b" AND m.id IN $k");
-    }
-    query.extend_from_slice(b" RETURN m, a.id, b.id");
-    let mut raw: Vec<(RawEdge, Beside)> = Vec::new();
-    let mut ends: Vec<[Value; 2]> = Vec::new();
-    session.read(&query, |row| {
-        raw.push((row.edge()?, Vec::new()));
-        ends.push([row.value()?, row.value()?]);
-        Ok(())
-    })?;
-    let known = |(raw, _): &(RawEdge, Beside)| record::edge_is_known(raw, &scanner.names);
-    if !raw.iter().all(known) {
-        scanner.names = Names::read(session)?;
-    }
-    let mut none = Columns::default();
-    floats::settle(
-        session,
-        &scanner.names,
-        &mut none,
-        Kind::Relationship,
-        &mut raw,
-    )?;
-    scanner.find_odd_ends(session, &raw, &ends)?;
-    let mut found = Vec::with_capacity(raw.len());
-    for ((raw, _), [a, b]) in raw.into_iter().zip(ends) {
-        let (Some(a), Some(b)) = (scanner.end(raw.from, a), scanner.end(raw.to, b)) else {
-            continue;
-        };
-        let (id, from) = (raw.id, raw.from);
-        let record = record::edge(raw, (a, b), &scanner.names, &mut scanner.canon);
-        let record = record.map_err(|e| odd(&e))?;
-        found.push(Found { id, from, record });
-    }
-    Ok(found)
-}
-
-fn odd(cause: &io::Error) -> Error {
+pub(super) fn odd(cause: &io::Error) -> Error {
     Error::new(
         ErrorKind::Drifted,
         format!("the graph was changed while it was read: {cause}"),

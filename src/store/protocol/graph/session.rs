@@ -1,8 +1,10 @@
 //! A connection that asks about one graph: queries out, rows in as they come.
 
-use super::compact::{self, Cell, RawEdge, RawNode, odd};
+use super::compact::{self, RawEdge, RawNode, odd};
+use super::names::Names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Value;
+use crate::model::packed::Packer;
 use crate::store::protocol::resp::{Connection, Endpoint, Head, Reader, Refusal, Reply, Stream};
 use std::io;
 
@@ -29,39 +31,38 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The next cell.
-    pub(super) fn cell(&mut self) -> io::Result<Cell> {
-        self.left = (self.left.checked_sub(1)).ok_or_else(|| odd("a row is too short"))?;
-        compact::cell(self.reader)
-    }
-
     /// The next cell, a plain value.
     pub(super) fn value(&mut self) -> io::Result<Value> {
-        match self.cell()? {
-            Cell::Value(value) => Ok(value),
-            _ => Err(odd("a row holds something else")),
-        }
+        compact::cell(self.next()?)
     }
 
     /// The next cell, an internal id.
     pub(super) fn id(&mut self) -> io::Result<u64> {
-        self.cell()?.id().ok_or_else(|| odd("a row holds no id"))
+        self.number()?.ok_or_else(|| odd("a row holds no id"))
+    }
+
+    /// The next cell, if it is a number that is not below zero.
+    pub(super) fn number(&mut self) -> io::Result<Option<u64>> {
+        Ok(match self.value()? {
+            Value::Int(i) => u64::try_from(i).ok(),
+            _ => None,
+        })
     }
 
     /// The next cell, a node.
-    pub(super) fn node(&mut self) -> io::Result<RawNode> {
-        match self.cell()? {
-            Cell::Node(node) => Ok(node),
-            _ => Err(odd("a row holds no node")),
-        }
+    pub(super) fn node(&mut self, names: &Names, packer: &mut Packer) -> io::Result<RawNode> {
+        compact::node(self.next()?, names, packer)
     }
 
     /// The next cell, an edge.
-    pub(super) fn edge(&mut self) -> io::Result<RawEdge> {
-        match self.cell()? {
-            Cell::Edge(edge) => Ok(edge),
-            _ => Err(odd("a row holds no edge")),
-        }
+    pub(super) fn edge(&mut self, names: &Names, packer: &mut Packer) -> io::Result<RawEdge> {
+        compact::edge(self.next()?, names, packer)
+    }
+
+    /// The reader in front of the next cell.
+    fn next(&mut self) -> io::Result<&mut Reader<Stream>> {
+        self.left = (self.left.checked_sub(1)).ok_or_else(|| odd("a row is too short"))?;
+        Ok(self.reader)
     }
 
     /// Leaves the rest of the row out.
@@ -202,7 +203,7 @@ impl Session {
     pub(super) fn number(&mut self, query: &[u8]) -> Result<Option<u64>> {
         let mut number = None;
         self.read(query, |row| {
-            number = row.cell()?.id();
+            number = row.number()?;
             Ok(())
         })?;
         Ok(number)

@@ -4,8 +4,11 @@
 use super::super::CAPABILITIES;
 use crate::mapping::reserved;
 use crate::model::json::{self, Style};
+use crate::model::packed::{self, Seen};
 use crate::model::time::Instant;
-use crate::model::{Key, Map, Node, Properties, Record, Relationship, Row, Text, Value, memory};
+use crate::model::{
+    Key, Map, Node, Parsed, Properties, Record, Relationship, Row, Text, Value, memory,
+};
 use crate::store::Capabilities;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
@@ -112,22 +115,18 @@ fn node(node: &Node) -> [Cell<'_>; 5] {
         (None, Some(label)) => Cell::Text(label),
         (None, None) => Cell::Own(Value::text("")),
     };
-    let (created_at, updated_at) = match (&node.row.created_at, &node.row.updated_at) {
-        (Some(created), Some(updated)) => (Cell::Value(created), Cell::Value(updated)),
-        (created, updated) => {
-            let map = node.properties.map();
-            let date = |names: &[&str]| Cell::Own(Value::text(date(map.as_deref(), names)));
-            (
-                given(created).unwrap_or_else(|| date(&["created_at"])),
-                given(updated).unwrap_or_else(|| date(&["updated_at", "created_at"])),
-            )
-        }
-    };
+    let whole = node.row.created_at.is_some() && node.row.updated_at.is_some();
+    let parsed = parsed(&node.properties, whole);
+    let parsed = parsed.as_ref();
+    let date = |names: &[&str]| Cell::Own(Value::text(date(parsed, names)));
+    let created_at = given(&node.row.created_at).unwrap_or_else(|| date(&["created_at"]));
+    let updated_at =
+        given(&node.row.updated_at).unwrap_or_else(|| date(&["updated_at", "created_at"]));
     let properties = match &node.properties {
         Properties::Stored(cell) => Cell::Value(cell),
-        Properties::Typed(map) => {
-            let extra = with_id(map, &node.key, &node.row);
-            Cell::Own(text(map, extra.as_slice(), &[]))
+        _ => {
+            let extra = with_id(parsed, &node.key, &node.row);
+            Cell::Own(text(parsed, extra.as_slice(), &[]))
         }
     };
     [key(&node.key), label, properties, created_at, updated_at]
@@ -141,20 +140,20 @@ fn relationship(r: &Relationship) -> [Cell<'_>; 10] {
         && [&valid_from, &recorded_at, &valid_until, &invalidated_by]
             .iter()
             .all(|cell| cell.is_some());
-    let map = if whole { None } else { r.properties.map() };
-    let map = map.as_deref();
+    let parsed = parsed(&r.properties, whole);
+    let parsed = parsed.as_ref();
     let start = |name: &str| {
-        let value = map.and_then(|map| map.get(name)).filter(|v| can_start(v));
-        Cell::Own(value.cloned().unwrap_or_else(|| made_up_start(map)))
+        let value = parsed.and_then(|p| p.get(name)).filter(|v| can_start(v));
+        Cell::Own(value.map_or_else(|| made_up_start(parsed), Cow::into_owned))
     };
-    let or_null = |name: &str| Cell::Own(scalar(map, name).unwrap_or(Value::Null));
+    let or_null = |name: &str| Cell::Own(scalar(parsed, name).unwrap_or(Value::Null));
     let properties = match &r.properties {
         Properties::Stored(cell) => Cell::Value(cell),
-        Properties::Typed(map) => {
-            let first = temporal(map, row);
-            let last = with_id(map, &r.key, row);
+        _ => {
+            let first = temporal(parsed, row);
+            let last = with_id(parsed, &r.key, row);
             Cell::Own(text(
-                map,
+                parsed,
                 &[],
                 &[first.as_slice(), last.as_slice()].concat(),
             ))
@@ -170,12 +169,21 @@ fn relationship(r: &Relationship) -> [Cell<'_>; 10] {
         },
         properties,
         given(&row.created_at)
-            .unwrap_or_else(|| Cell::Own(Value::text(date(map, &["created_at"])))),
+            .unwrap_or_else(|| Cell::Own(Value::text(date(parsed, &["created_at"])))),
         valid_from.unwrap_or_else(|| start("valid_from")),
         valid_until.unwrap_or_else(|| or_null("valid_until")),
         recorded_at.unwrap_or_else(|| start("recorded_at")),
         invalidated_by.unwrap_or_else(|| or_null("invalidated_by")),
     ]
+}
+
+/// What the cells are made from: stored text is itself one of them, and is not parsed where
+/// the row brings the others.
+fn parsed(properties: &Properties, whole: bool) -> Option<Parsed<'_>> {
+    match properties {
+        Properties::Stored(_) if whole => None,
+        properties => properties.parsed(),
+    }
 }
 
 fn key(key: &Key) -> Cell<'_> {
@@ -190,10 +198,11 @@ fn given(cell: &Option<Value>) -> Option<Cell<'_>> {
 }
 
 /// A property that can stand in a column.
-fn scalar(map: Option<&Map>, name: &str) -> Option<Value> {
-    match map?.get(name)? {
+fn scalar(parsed: Option<&Parsed<'_>>, name: &str) -> Option<Value> {
+    let value = parsed?.get(name)?;
+    match *value {
         Value::Null | Value::List(_) | Value::Map(_) => None,
-        value => Some(value.clone()),
+        _ => Some(value.into_owned()),
     }
 }
 
@@ -209,8 +218,8 @@ pub(in crate::store::sqlite) fn can_start(value: &Value) -> bool {
 /// What stands in `valid_from` and `recorded_at`, which must hold something, where the
 /// record says nothing that could: its creation, in a form that memorygraph itself never
 /// writes there, so that the reader knows it again and leaves it out.
-pub(in crate::store::sqlite) fn made_up_start(map: Option<&Map>) -> Value {
-    Value::text(date(map, &["created_at"]))
+pub(in crate::store::sqlite) fn made_up_start(parsed: Option<&Parsed<'_>>) -> Value {
+    Value::text(date(parsed, &["created_at"]))
 }
 
 /// Whether a numeric column turns a text into a number.
@@ -223,8 +232,8 @@ pub(super) fn looks_like_number(text: &[u8]) -> bool {
 }
 
 /// The first of these properties that is a date, as SQLite's CURRENT_TIMESTAMP writes one.
-fn date(map: Option<&Map>, names: &[&str]) -> String {
-    let shown = |name: &&str| Instant::of(map?.get(name)?)?.to_row_time();
+fn date(parsed: Option<&Parsed<'_>>, names: &[&str]) -> String {
+    let shown = |name: &&str| Instant::of(&*parsed?.get(name)?)?.to_row_time();
     names
         .iter()
         .find_map(shown)
@@ -237,8 +246,8 @@ fn has_row(row: &Row) -> bool {
 }
 
 /// memorygraph takes a memory's id from the JSON: it is put there where it is missing.
-fn with_id(map: &Map, key: &Key, row: &Row) -> Vec<(Text, Value)> {
-    if has_row(row) || map.get("id").is_some() {
+fn with_id(parsed: Option<&Parsed<'_>>, key: &Key, row: &Row) -> Vec<(Text, Value)> {
+    if has_row(row) || has(parsed, "id") {
         return Vec::new();
     }
     match key {
@@ -250,8 +259,13 @@ fn with_id(map: &Map, key: &Key, row: &Row) -> Vec<(Text, Value)> {
     }
 }
 
+/// Whether there is a property of that name.
+fn has(parsed: Option<&Parsed<'_>>, name: &str) -> bool {
+    parsed.is_some_and(|parsed| parsed.has(name))
+}
+
 /// The temporal properties that memorygraph writes beside the columns, where missing.
-fn temporal(map: &Map, row: &Row) -> Vec<(Text, Value)> {
+fn temporal(parsed: Option<&Parsed<'_>>, row: &Row) -> Vec<(Text, Value)> {
     if has_row(row) {
         return Vec::new();
     }
@@ -267,7 +281,7 @@ fn temporal(map: &Map, row: &Row) -> Vec<(Text, Value)> {
     };
     columns
         .into_iter()
-        .filter(|(name, ..)| map.get(name).is_none())
+        .filter(|(name, ..)| !has(parsed, name))
         .filter_map(|(name, column, default)| {
             let value = column.clone().or(default)?;
             fits(&value).then(|| (name.into(), value))
@@ -276,23 +290,84 @@ fn temporal(map: &Map, row: &Row) -> Vec<(Text, Value)> {
 }
 
 /// The properties as the JSON text that Python writes.
-fn text(map: &Map, first: &[(Text, Value)], last: &[(Text, Value)]) -> Value {
-    let encoded = reserved::encode(map, &holds(map));
-    let map = encoded.as_ref().unwrap_or(map);
+fn text(parsed: Option<&Parsed<'_>>, first: &[(Text, Value)], last: &[(Text, Value)]) -> Value {
     let mut out = Vec::with_capacity(512);
     out.push(b'{');
-    let first = first.iter().map(|(k, v)| (k, v));
-    let last = last.iter().map(|(k, v)| (k, v));
-    for (i, (key, value)) in first.chain(map.iter()).chain(last).enumerate() {
-        if i > 0 {
-            out.extend_from_slice(b", ");
+    for (key, value) in first {
+        write_member(&mut out, key.as_bytes(), value);
+    }
+    let begun = out.len();
+    match parsed {
+        None => {}
+        Some(Parsed::Members(members)) => {
+            let written = members.iter().all(|member| write_plain(&mut out, member));
+            if !written {
+                out.truncate(begun);
+                let pairs = members.iter();
+                let pairs = pairs.map(|(key, value)| {
+                    let value = packed::value_of(value).unwrap_or(Value::Null);
+                    (Text::from_bytes(*key), value)
+                });
+                write_map(&mut out, &Map::from_pairs(pairs.collect()));
+            }
         }
-        json::write_text(&mut out, key.as_bytes(), Style::PYTHON);
-        out.extend_from_slice(b": ");
-        json::write_value(&mut out, value, Style::PYTHON);
+        Some(Parsed::Map(map)) => write_map(&mut out, map),
+    }
+    for (key, value) in last {
+        write_member(&mut out, key.as_bytes(), value);
     }
     out.push(b'}');
     Value::Text(Text::from_bytes(out))
+}
+
+fn write_map(out: &mut Vec<u8>, map: &Map) {
+    let encoded = reserved::encode(map, &holds(map));
+    for (key, value) in encoded.as_ref().unwrap_or(map).iter() {
+        write_member(out, key.as_bytes(), value);
+    }
+}
+
+fn write_member(out: &mut Vec<u8>, key: &[u8], value: &Value) {
+    begin_member(out, key);
+    json::write_value(out, value, Style::PYTHON);
+}
+
+/// Whether the name is UTF-8.
+fn begin_member(out: &mut Vec<u8>, key: &[u8]) -> bool {
+    if out.len() > 1 {
+        out.extend_from_slice(b", ");
+    }
+    let whole = json::write_text(out, key, Style::PYTHON);
+    out.extend_from_slice(b": ");
+    whole
+}
+
+/// Writes a member that needs nothing of [`reserved`]: its name and texts are UTF-8, and the
+/// rest is numbers and lists of such. Whether it is one, as far as a look tells; if not, what
+/// was written is of no use.
+fn write_plain(out: &mut Vec<u8>, (key, value): &packed::Member<'_>) -> bool {
+    let plain = |value: &Value| match value {
+        Value::Text(text) => text.as_str().is_some(),
+        Value::Float(f) => f.is_finite(),
+        other => matches!(other, Value::Bool(_) | Value::Int(_)),
+    };
+    if **key == *reserved::PROPERTY.as_bytes() || !begin_member(out, key) {
+        return false;
+    }
+    let value = match packed::see(value) {
+        Seen::Text(text) => return json::write_text(out, text, Style::PYTHON),
+        Seen::Int(digits) => {
+            out.extend_from_slice(digits);
+            return true;
+        }
+        Seen::Float(f) => Value::Float(f),
+        Seen::Other(value) => value,
+    };
+    json::write_value(out, &value, Style::PYTHON);
+    match &value {
+        Value::List(list) => list.iter().all(plain),
+        value => plain(value),
+    }
 }
 
 /// What JSON text can hold of this map: lone surrogates and NaN it can, other broken

@@ -1,10 +1,12 @@
-//! Records on their way into the bulk form straight from their text, as most can go:
+//! Records on their way into the bulk form straight from their text, or from one piece, as
+//! most can go:
 //! what is anything but plain goes the long way, through [`super::super::record::stored`],
 //! which says the same of these.
 
 use crate::mapping::reserved;
 use crate::model::equal::NULL_IS_ABSENT;
 use crate::model::json::{self, Visit};
+use crate::model::packed::{Packed, head};
 use crate::model::{Key, Properties, Record, Text, Value};
 use crate::store::protocol::cypher::name_fits;
 
@@ -46,11 +48,17 @@ impl Flats {
 
     /// Takes in a record as that row, if it is plain: an edge with its ends' ids.
     pub(super) fn take(&mut self, row: usize, record: &Record, ends: Option<(u64, u64)>) -> bool {
-        let Properties::Stored(Value::Text(text)) = record.properties() else {
-            return false;
-        };
         self.found.reset();
-        if json::visit(text.as_bytes(), &mut self.found).is_err() || !self.found.fit(record) {
+        match record.properties() {
+            Properties::Packed(packed) if packed.is_plain() => self.found.unpack(packed),
+            Properties::Stored(Value::Text(text)) => {
+                if json::visit(text.as_bytes(), &mut self.found).is_err() {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+        if !self.found.fit(record) {
             return false;
         }
         let names = match record {
@@ -244,6 +252,27 @@ impl Found {
         })
     }
 
+    /// Takes members that are parsed already.
+    fn unpack(&mut self, packed: &Packed) {
+        let mut rest = packed.bytes();
+        // Numbers may take more, and then it grows.
+        self.bytes.reserve(2 * rest.len());
+        self.in_map = true;
+        while let Some((_, key)) = head(&mut rest) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(key);
+            let value = self.bytes.len();
+            if write(&mut self.bytes, &mut rest).is_none() {
+                self.odd = true;
+                return;
+            }
+            self.members.push(Member {
+                key: (start, value),
+                value: (value, self.bytes.len()),
+            });
+        }
+    }
+
     fn push_text(&mut self, bytes: &[u8]) {
         self.bytes.push(TEXT);
         self.bytes.extend_from_slice(bytes);
@@ -265,6 +294,61 @@ impl Found {
             last.value.1 = end;
         }
     }
+}
+
+/// Writes a packed value in the bulk form, if it has one.
+fn write(out: &mut Vec<u8>, rest: &mut &[u8]) -> Option<()> {
+    let (tag, behind) = rest.split_first()?;
+    match tag {
+        b'S' => {
+            let (_, text) = head(rest)?;
+            out.push(TEXT);
+            out.extend_from_slice(text);
+            out.push(0);
+            return Some(());
+        }
+        b'I' => {
+            let (_, digits) = head(rest)?;
+            let number: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+            out.push(4);
+            out.extend_from_slice(&number.to_le_bytes());
+            return Some(());
+        }
+        b'N' => out.push(NULL),
+        b'T' | b'F' => out.extend_from_slice(&[1, u8::from(*tag == b'T')]),
+        b'D' => {
+            let (bits, behind) = behind.split_first_chunk()?;
+            let bits = u64::from_be_bytes(*bits);
+            if !f64::from_bits(bits).is_finite() {
+                return None;
+            }
+            out.push(2);
+            out.extend_from_slice(&bits.to_le_bytes());
+            *rest = behind;
+            return Some(());
+        }
+        b'L' => {
+            *rest = behind;
+            out.push(5);
+            let at = out.len();
+            out.extend_from_slice(&[0; 8]);
+            let mut count = 0i64;
+            while *rest.first()? != b'E' {
+                // Queries cannot say a null in a list.
+                if rest[0] == b'N' {
+                    return None;
+                }
+                write(out, rest)?;
+                count += 1;
+            }
+            out[at..at + 8].copy_from_slice(&count.to_le_bytes());
+            *rest = &rest[1..];
+            return Some(());
+        }
+        _ => return None,
+    }
+    *rest = behind;
+    Some(())
 }
 
 impl Visit for Found {
@@ -382,6 +466,13 @@ mod tests {
         assert_eq!(pairs.len(), stored.properties.len());
         stored.properties = crate::model::Map::from_pairs(pairs);
         assert_eq!(bulk::load(&[(7, ends, &stored)]).blobs[0], blobs[0]);
+        let mut canon = Canon::new();
+        canon.look(record);
+        if let Some(packed) = canon.packed() {
+            let mut again = Flats::default();
+            assert!(again.take(7, &record.clone().packed(Some(packed)), ends));
+            assert_eq!(again.loads().0, blobs);
+        }
         Some(())
     }
 
@@ -425,6 +516,11 @@ mod tests {
             "{",
         ] {
             assert!(both_ways(&node(text)).is_none(), "{text}");
+            let mut canon = Canon::new();
+            canon.look(&node(text));
+            let packed = canon.packed();
+            let taken = packed.map(|p| Flats::default().take(7, &node(text).packed(Some(p)), None));
+            assert_ne!(taken, Some(true), "{text}");
         }
         assert!(both_ways(&edge("{}", Some(Value::Int(1)))).is_none());
         let twice = r#"{"context": null, "context": 1}"#;

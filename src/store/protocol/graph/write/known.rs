@@ -2,8 +2,8 @@
 //! still holds. Read once, kept up with what we write ourselves, and read anew as soon as
 //! somebody else writes.
 
+use super::super::pick::{Found, edges_of, nodes_by_id};
 use super::super::record::plain_key;
-use super::super::scan::{Found, edges_of, nodes_by_id};
 use super::super::session::Session;
 use super::places::{Places, short};
 use super::work::Work;
@@ -248,7 +248,7 @@ pub(super) fn take_totals(session: &mut Session) -> Result<std::result::Result<[
     let mut totals = Ok([0; 2]);
     for at in 0..2 {
         let answer = session.take(|row| {
-            if let (Ok(totals), Some(number)) = (&mut totals, row.cell()?.id()) {
+            if let (Ok(totals), Some(number)) = (&mut totals, row.number()?) {
                 totals[at] = number;
             }
             Ok(())
