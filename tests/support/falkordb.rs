@@ -115,22 +115,33 @@ impl Server {
         self.child = Some(child.unwrap());
     }
 
-    fn wait(&self) {
+    /// Waits until it answers. One in thousands of starts hangs while it loads a file
+    /// (module 4.22.1, behind "Done decoding graph"): such a server is started again.
+    fn wait(&mut self) {
+        for _ in 0..3 {
+            if self.answers_soon() {
+                return;
+            }
+            let log = std::fs::read_to_string(self.folder.path().join("log"));
+            eprintln!("the server does not start: {}", log.unwrap_or_default());
+            self.kill();
+            self.run();
+        }
+        panic!("the server does not start");
+    }
+
+    fn answers_soon(&self) -> bool {
         let begun = Instant::now();
-        loop {
+        while begun.elapsed() < Duration::from_secs(60) {
             if let Ok(mut client) = Client::connect(&self.socket()) {
                 let answer = client.try_say(&["PING"]).unwrap_or_default();
                 if answer.contains("PONG") || answer.contains("NOAUTH") {
-                    return;
+                    return true;
                 }
             }
-            assert!(
-                begun.elapsed() < Duration::from_secs(120),
-                "the server does not start: {}",
-                std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-            );
             std::thread::sleep(Duration::from_millis(5));
         }
+        false
     }
 
     /// Its socket.
