@@ -226,6 +226,10 @@ impl Bench {
 
     fn read_back(&self) {
         let graph = registry::open(&graph_at(&self.server, "bench")).expect("the graph");
+        rest(&self.server);
+        let nodes = self.total as u64 / 2;
+        let raw = raw::read(&self.server.socket(), "bench", nodes);
+        line("raw read of nodes, taken and dropped", raw, None, None);
         for (kind, digest, least) in [
             (Kind::Node, false, 0.0),
             (Kind::Node, true, 150_000.0),
@@ -240,13 +244,14 @@ impl Bench {
                 "read back"
             };
             let name = format!("{what}, {kind:?}s");
-            goal(
-                &name,
-                n as f64 / begun.elapsed().as_secs_f64(),
-                None,
-                least,
-                None,
-            );
+            let rate = n as f64 / begun.elapsed().as_secs_f64();
+            match kind {
+                Kind::Node => line(&name, rate, Some(raw), None),
+                Kind::Relationship => line(&name, rate, None, None),
+            }
+            if least > 0.0 {
+                told(rate >= least, &format!("at least {least:.0}/s"));
+            }
         }
     }
 

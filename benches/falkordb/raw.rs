@@ -6,6 +6,8 @@ use crate::{ROWS, of};
 use memferry::model::{Key, Kind, Properties, Record, Text, Value};
 use rusqlite::types::ToSqlOutput;
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -52,6 +54,52 @@ pub fn bulk(client: &mut Client, records: &[Record]) -> Bulk {
         sent: rate(sending),
         indexed: rate(begun.elapsed()),
     }
+}
+
+/// Nodes in a range that is read raw.
+const RANGE: u64 = 500;
+
+/// Nodes a second that the server sends, with what tells doubles exactly beside them, to a
+/// client that drops what comes: one range is asked for ahead.
+pub fn read(socket: &Path, graph: &str, nodes: u64) -> f64 {
+    let mut server = UnixStream::connect(socket).expect("the server");
+    let ask = |server: &mut UnixStream, start: u64| {
+        let exact = ["importance", "confidence", "effectiveness"]
+            .map(|name| format!(", toInteger(m.{name}*{:.1})", 2f64.powi(62)))
+            .concat();
+        let query = format!(
+            "CYPHER a={start} b={} MATCH (m) WHERE ID(m)>=$a AND ID(m)<$b RETURN m{exact}",
+            start + RANGE
+        );
+        let mut call = b"*4\r\n".to_vec();
+        for word in ["GRAPH.RO_QUERY", graph, query.as_str(), "--compact"] {
+            call.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+        }
+        server.write_all(&call).expect("a query sent");
+    };
+    // The last word of an answer says how long it took.
+    let last = b"internal execution time";
+    let (mut buffer, mut kept) = (vec![0; 1 << 20], 0);
+    let begun = Instant::now();
+    let mut ranges = (0..nodes).step_by(RANGE as usize);
+    let mut left = nodes.div_ceil(RANGE);
+    let ahead = ranges.by_ref().take(2);
+    ahead.for_each(|start| ask(&mut server, start));
+    while left > 0 {
+        let n = server.read(&mut buffer[kept..]).expect("an answer");
+        assert!(n > 0, "the server has gone");
+        let there = &buffer[..kept + n];
+        for _ in memchr::memmem::find_iter(there, last) {
+            left -= 1;
+            if let Some(start) = ranges.next() {
+                ask(&mut server, start);
+            }
+        }
+        let rest = there.len().saturating_sub(last.len() - 1);
+        buffer.copy_within(rest..kept + n, 0);
+        kept = kept + n - rest;
+    }
+    nodes as f64 / begun.elapsed().as_secs_f64()
 }
 
 /// Has the server build an index of these properties of memories.
