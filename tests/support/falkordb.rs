@@ -115,7 +115,7 @@ impl Server {
         self.child = Some(child.unwrap());
     }
 
-    /// Waits until it answers. One in thousands of starts hangs while it loads a file
+    /// Waits until it answers. A start was seen to hang while it loaded a file
     /// (module 4.22.1, behind "Done decoding graph"): such a server is started again.
     fn wait(&mut self) {
         for _ in 0..3 {
