@@ -70,6 +70,59 @@ fn what_only_a_graph_server_has_comes_over_as_it_is() {
     }
 }
 
+/// Where nodes were removed, the server's ids go far beyond the number of nodes.
+#[test]
+fn nodes_behind_gaps_are_read_and_found_again() {
+    let scene = Scene::new(Store::FalkorDb, Before::New);
+    let mut client = scene.client();
+    for query in [
+        "UNWIND range(1, 3000) AS i CREATE (:Memory {id: 'm' + toString(i), title: 'T'})",
+        "MATCH (a), (b) WHERE ID(a) = 2048 AND ID(b) = 2999 CREATE (a)-[:R {id: 'r'}]->(b)",
+        "MATCH (n) WHERE NOT ID(n) IN [0, 7, 2048, 2999] DELETE n",
+    ] {
+        let answer = client.query("gaps", query);
+        assert!(
+            answer.contains("deleted") || answer.contains("created"),
+            "{answer}"
+        );
+    }
+    let (gaps, filled) = (
+        graph(&scene.socket(), "gaps"),
+        graph(&scene.socket(), "filled"),
+    );
+    let all = |client: &mut crate::server::Client, name| {
+        [
+            "MATCH (n) RETURN n.id ORDER BY n.id",
+            "MATCH (a)-[r]->(b) RETURN a.id, r.id, b.id",
+        ]
+        .map(|query| lines(&client.look(name, query)))
+        .concat()
+        .into_iter()
+        .filter(|line| !line.contains("time"))
+        .collect::<Vec<_>>()
+    };
+    let migrate = |from: &str, to: &str| {
+        let out = scene
+            .command(&["migrate", "--yes", "--from", from, "--to", to])
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", said(&out));
+        said(&out)
+    };
+    migrate(&gaps, &filled);
+    let there = all(&mut client, "gaps");
+    assert_eq!(
+        there.iter().filter(|line| line.starts_with('m')).count(),
+        6,
+        "{there:?}"
+    );
+    assert_eq!(there, all(&mut client, "filled"));
+    // The other way, all is found in its place.
+    let again = migrate(&filled, &gaps);
+    assert!(again.contains("nothing to write"), "{again}");
+    assert_eq!(there, all(&mut client, "gaps"));
+}
+
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(|l| l.trim().to_owned()).collect()
 }

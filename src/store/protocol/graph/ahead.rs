@@ -12,6 +12,7 @@ use crate::model::packed::Packer;
 use crate::store::protocol::resp::Refusal;
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
 /// Bytes of one reply of which no more is kept.
 const MOST_BYTES: u64 = 8 << 20;
@@ -95,6 +96,8 @@ pub(super) struct Range<T> {
     /// Some of it was left in the wire.
     pub(super) cut: bool,
     pub(super) bytes: u64,
+    /// How long the server was at it.
+    pub(super) took: Duration,
 }
 
 /// A record as a row of such a range has it.
@@ -235,6 +238,7 @@ fn take<T: Raw>(
         ends: ends.then(Vec::new),
         cut: false,
         bytes: 0,
+        took: Duration::ZERO,
     };
     let mut first = None;
     let done = session.take(|row| {
@@ -252,5 +256,6 @@ fn take<T: Raw>(
         range.bytes = row.taken() - begun;
         Ok(())
     })?;
+    range.took = session.took.unwrap_or_default();
     Ok(done.map(|()| range))
 }

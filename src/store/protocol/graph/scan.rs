@@ -17,9 +17,13 @@ use crate::store::protocol::resp::Refusal;
 use crate::store::{Cursor, Limit, Page};
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::time::Duration;
 
 /// Bytes of one reply that ranges aim at.
 const AIM: u64 = 768 << 10;
+
+/// How long the server may be at one range: nobody can write meanwhile.
+const MOST_TIME: Duration = Duration::from_millis(100);
 
 /// Ranges that are asked for at once: one is taken apart while the server is at the next.
 /// What it has ready beyond that waits there, falls out of the caches, and is dearer.
@@ -123,8 +127,7 @@ impl Scanner {
     }
 
     fn find_bound(&mut self, session: &mut Session) -> Result<()> {
-        let last = session.number(b"MATCH (n) RETURN max(ID(n))")?;
-        self.bound = last.map_or(0, |last| last.saturating_add(1));
+        self.bound = session.bound()?;
         Ok(())
     }
 
@@ -466,13 +469,13 @@ fn columns_failed<T: Raw>(
     }
 }
 
-/// Lets a range grow or shrink with the bytes that came.
+/// Lets a range grow or shrink with the bytes that came and the time it took.
 fn adapt<T>(step: &mut u64, range: &Range<T>) {
     *step = match (range.records.is_empty(), range.cut) {
         (true, false) => (*step * 4).min(MOST_EMPTY_STEP),
         (_, true) => (*step / 4).max(1),
-        _ if range.bytes > 2 * AIM => (*step / 2).max(1),
-        _ if range.bytes < AIM => (*step * 2).min(MOST_STEP),
+        _ if range.bytes > 2 * AIM || range.took > MOST_TIME => (*step / 2).max(1),
+        _ if range.bytes < AIM && range.took * 3 < MOST_TIME => (*step * 2).min(MOST_STEP),
         _ => (*step).min(MOST_STEP),
     };
 }

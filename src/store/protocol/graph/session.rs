@@ -7,6 +7,7 @@ use crate::model::Value;
 use crate::model::packed::Packer;
 use crate::store::protocol::resp::{Connection, Endpoint, Head, Reader, Refusal, Reply, Stream};
 use std::io;
+use std::time::Duration;
 
 /// Versions of the module that are too old to read or write: those before FalkorDB 4.
 const OLDEST: u64 = 40_000;
@@ -22,6 +23,8 @@ pub(super) struct Session {
     pub(super) module: u64,
     /// Where the graph was found: in a cluster, not always where it was looked for.
     pub(super) endpoint: Endpoint,
+    /// How long the server was at the query whose rows were taken last, if it says that.
+    pub(super) took: Option<Duration>,
 }
 
 /// One row of a reply; its cells are read in order.
@@ -107,6 +110,7 @@ impl Session {
                 graph: graph.to_owned(),
                 module,
                 endpoint,
+                took: None,
             });
         }
         Err(Error::new(
@@ -178,6 +182,8 @@ impl Session {
         &mut self,
         mut each: impl FnMut(&mut Row<'_>) -> io::Result<()>,
     ) -> Result<Result<(), Refusal>> {
+        let took = &mut self.took;
+        *took = None;
         self.conn.piecewise(|reader| {
             match reader.head()? {
                 // Statistics alone.
@@ -190,7 +196,7 @@ impl Session {
                         each(&mut row)?;
                         row.skip()?;
                     }
-                    reader.skip()?;
+                    *took = took_of(&reader.reply()?);
                 }
                 Head::Refused(refusal) => return Ok(Err(refusal)),
                 _ => return Err(odd("the server's reply has another form")),
@@ -207,6 +213,21 @@ impl Session {
             Ok(())
         })?;
         Ok(number)
+    }
+
+    /// An id that is above those of all nodes. Asking for the highest would have the server
+    /// look at every node; it knows how many there are, and finds the next one from an id on.
+    pub(super) fn bound(&mut self) -> Result<u64> {
+        let count = self.number(b"MATCH (n) RETURN count(n)")?;
+        let mut bound = count.unwrap_or(0);
+        loop {
+            let query = format!("CYPHER a={bound} MATCH (n) WHERE ID(n)>=$a RETURN ID(n) LIMIT 1");
+            match self.number(query.as_bytes())? {
+                // Where nodes were removed, ids go beyond their number.
+                Some(id) => bound = id.saturating_add(1).max(bound.saturating_mul(2)),
+                None => return Ok(bound),
+            }
+        }
     }
 
     /// What a refusal means here.
@@ -247,6 +268,14 @@ impl Session {
     }
 }
 
+/// What statistics say of the time that a query took.
+fn took_of(statistics: &Reply) -> Option<Duration> {
+    let lines = statistics.list()?.iter().filter_map(Reply::text);
+    let mut said = lines.filter_map(|line| line.strip_prefix("Query internal execution time: "));
+    let ms: f64 = said.next()?.strip_suffix(" milliseconds")?.parse().ok()?;
+    Duration::try_from_secs_f64(ms / 1_000.0).ok()
+}
+
 fn no_module(conn: &Connection) -> Error {
     Error::new(
         ErrorKind::NotThisStore,
@@ -277,4 +306,31 @@ fn moved(refusal: &Refusal) -> Option<(String, u16)> {
     }
     let (host, port) = refusal.message.rsplit(' ').next()?.rsplit_once(':')?;
     Some((host.to_owned(), port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_tell_how_long_a_query_took() {
+        let told = |lines: &[&str]| {
+            let lines = lines.iter().map(|l| Reply::Bulk(l.as_bytes().to_vec()));
+            took_of(&Reply::List(lines.collect()))
+        };
+        let took = "Query internal execution time: 0.308500 milliseconds";
+        let expected = Some(Duration::from_nanos(308_500));
+        assert_eq!(told(&["Cached execution: 0", took]), expected);
+        let others = [
+            "Query internal execution time: -1 milliseconds",
+            "Query internal execution time: NaN milliseconds",
+            "Query internal execution time: 1 second",
+            "Cached execution: 0",
+        ];
+        for other in others {
+            assert_eq!(told(&[other]), None, "{other}");
+        }
+        assert_eq!(told(&[]), None);
+        assert_eq!(took_of(&Reply::Nil), None);
+    }
 }

@@ -36,9 +36,9 @@ impl Work {
         self.nodes = Places::default();
         self.edges = None;
         self.scanner.forget_ends();
-        let bound = self.session.number(b"MATCH (n) RETURN max(ID(n))")?;
+        let bound = self.session.bound()?;
         let mut odd = Vec::new();
-        for start in (0..bound.map_or(0, |b| b + 1)).step_by(STRETCH as usize) {
+        for start in (0..bound).step_by(STRETCH as usize) {
             let query = format!(
                 "CYPHER a={start} b={} MATCH (n) WHERE ID(n)>=$a AND ID(n)<$b RETURN ID(n), n.id",
                 start + STRETCH
@@ -81,9 +81,9 @@ impl Work {
             return Ok(());
         }
         let mut edges = Places::default();
-        let bound = self.session.number(b"MATCH (n) RETURN max(ID(n))")?;
+        let bound = self.session.bound()?;
         let mut odd = HashSet::new();
-        for start in (0..bound.map_or(0, |b| b + 1)).step_by(STRETCH as usize / 4) {
+        for start in (0..bound).step_by(STRETCH as usize / 4) {
             let query = format!(
                 "CYPHER a={start} b={} MATCH (a) WHERE ID(a)>=$a AND ID(a)<$b MATCH (a)-[e]->() RETURN ID(a), e.id",
                 start + STRETCH / 4
