@@ -81,6 +81,9 @@ pub fn log_line(line: &str) -> Option<String> {
         },
         Event::PhaseStarted { phase } => format!("{} begins", phase.title()),
         Event::PhaseSkipped { phase, why } => format!("{} is not needed: {why}", phase.title()),
+        Event::PhaseWithdrawn { phase } => {
+            format!("what {} did is thrown away", phase.title())
+        }
         Event::Checked { check } if check.verdict == Verdict::Pass => {
             format!("{}: {}", check.title, check.evidence)
         }

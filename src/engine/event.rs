@@ -108,6 +108,11 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// What a phase did was thrown away; it may begin anew.
+    PhaseWithdrawn {
+        /// Which.
+        phase: Phase,
+    },
     /// A check was made.
     Checked {
         /// Its result.

@@ -164,6 +164,14 @@ impl Events {
         }
     }
 
+    /// What a phase did was thrown away, so that it counts for nothing; it may begin anew.
+    pub fn withdraw(&self, phase: Phase) {
+        if self.is_open(phase) {
+            self.with(|inner| inner.begun.retain(|(p, _)| *p != phase));
+            self.emit(Event::PhaseWithdrawn { phase });
+        }
+    }
+
     /// A phase is not needed.
     pub fn skip(&self, phase: Phase, why: &str) {
         self.emit(Event::PhaseSkipped {

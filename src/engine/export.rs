@@ -117,10 +117,12 @@ impl Export {
 }
 
 /// A source that reads other numbers than it counts was written to meanwhile, or is
-/// damaged; that is told, never passed over.
+/// damaged. Records that are missing and that nothing names end the run; where some could
+/// not be read and are named, or there are more than were counted, that is told.
 fn check_counts(events: &Events, counted: Counts, census: &Census, may_drift: bool) -> Result<()> {
-    let (staged, lost) = (census.counts, census.lost.total());
-    if !census.is_open() || counted.total() == staged.total() + lost {
+    let (staged, lost) = (census.counts.total(), census.lost.total());
+    let counted = counted.total();
+    if !census.is_open() || counted == staged + lost {
         return Ok(());
     }
     if may_drift && lost == 0 {
@@ -130,13 +132,20 @@ fn check_counts(events: &Events, counted: Counts, census: &Census, may_drift: bo
         )
         .temporary());
     }
+    let (counts, read) = (words::records(counted), words::count(staged, "was", "were"));
+    if counted > staged && lost == 0 {
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("the source counts {counts} and {read} read: the rest is not to be found"),
+        )
+        .remedy("Check and repair the source with its own tools, then repeat the command."));
+    }
     events.warn(
         "source-count",
-        format!(
-            "the source counts {} and {} read ({lost} could not be)",
-            words::records(counted.total()),
-            words::count(staged.total(), "was", "were"),
-        ),
+        match lost {
+            0 => format!("the source counts {counts} and {read} read"),
+            _ => format!("the source counts {counts} and {read} read ({lost} could not be)"),
+        },
     );
     Ok(())
 }

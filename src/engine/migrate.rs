@@ -382,6 +382,9 @@ impl Run {
                 let _ = import.abandon().await;
             }
             let _ = self.stores.target.discard(&self.folder.name).await;
+            for phase in [Phase::Import, Phase::Verify] {
+                self.events.withdraw(phase);
+            }
         }
     }
 

@@ -180,6 +180,9 @@ impl RunState {
             Event::PhaseSkipped { phase, why } => {
                 self.phases.entry(*phase).or_default().status = Status::Skipped(why.clone());
             }
+            Event::PhaseWithdrawn { phase } => {
+                self.phases.remove(phase);
+            }
             Event::Checked { check } => self.checks.push(check.clone()),
             Event::Expected {
                 phase,

@@ -2,6 +2,7 @@
 
 use crate::sandbox::{Ran, Sandbox};
 use crate::seen;
+use std::path::Path;
 use std::process::Stdio;
 
 fn moved(ran: Ran) -> Ran {
@@ -224,6 +225,60 @@ fn sources_that_cannot_be_read_are_refused() {
         assert!(!sandbox.at("new.db").exists());
     }
     assert!(!sandbox.at("missing.db").exists(), "looking made a file");
+}
+
+/// Makes an index of relationships differ from the table, by doing this while the table
+/// has no index.
+fn without_indexes(path: &Path, change: &str) {
+    let hide = "CREATE TABLE kept AS SELECT * FROM sqlite_master
+            WHERE tbl_name = 'relationships' AND type = 'index' AND sql IS NOT NULL;
+        PRAGMA writable_schema = ON;
+        DELETE FROM sqlite_master WHERE name IN (SELECT name FROM kept);";
+    let show = "PRAGMA writable_schema = ON;
+        INSERT INTO sqlite_master SELECT * FROM kept;
+        DROP TABLE kept;";
+    for step in [hide, change, show] {
+        let database = rusqlite::Connection::open(path).unwrap();
+        database.execute_batch(step).unwrap();
+    }
+}
+
+#[test]
+fn records_that_are_counted_and_not_to_be_found_end_a_run() {
+    let sandbox = Sandbox::new();
+    without_indexes(
+        &sandbox.sample("a.db"),
+        "DELETE FROM relationships WHERE rowid = (SELECT max(rowid) FROM relationships)",
+    );
+    let ran = sandbox
+        .run(&["migrate", "--yes", "--from", "a.db", "--to", "b.db"])
+        .exits(2);
+    assert!(ran.stderr.contains("is not to be found"), "{ran}");
+    let last = ran.stderr.lines().next_back().unwrap();
+    assert!(last.starts_with("✗ Failed at Export: "), "{ran}");
+    assert!(last.ends_with("nothing was written"), "{ran}");
+    assert!(ran.stdout.contains("Check and repair the source"), "{ran}");
+    assert!(!sandbox.at("b.db").exists());
+}
+
+#[test]
+fn a_source_that_is_read_again_leaves_no_trace_of_the_first_time() {
+    let sandbox = Sandbox::new();
+    without_indexes(
+        &sandbox.sample("a.db"),
+        "INSERT INTO relationships (id, from_id, to_id, rel_type, properties)
+            SELECT 'more', from_id, to_id, rel_type, properties FROM relationships LIMIT 1",
+    );
+    let ran = sandbox
+        .run(&["migrate", "--yes", "--from", "a.db", "--to", "b.db"])
+        .exits(0);
+    assert!(ran.stderr.contains("reading it again"), "{ran}");
+    assert!(ran.stderr.contains("155 were read\n"), "{ran}");
+    assert!(!ran.stderr.contains('✗'), "{ran}");
+    for phase in ["✓ Export ", "✓ Import ", "✓ Verify "] {
+        assert_eq!(ran.stderr.matches(phase).count(), 1, "{ran}");
+    }
+    assert_eq!(ran.stdout.matches("\n  Import ").count(), 1, "{ran}");
 }
 
 #[test]
