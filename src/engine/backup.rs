@@ -5,7 +5,7 @@ use super::census::{Census, Taken};
 use super::control::{Control, is_lost};
 use super::event::{Event, Phase};
 use super::events::{Events, now_ms};
-use super::export::recount;
+use super::export::{all_found, recount};
 use super::home::Home;
 use super::step::step;
 use super::telling::Telling;
@@ -144,7 +144,10 @@ async fn write(
         .await
         .map_err(|e| Error::internal("the backup stopped").because(e))?;
     let made = match (read, staged) {
-        (Ok(()), Ok(content)) => read_back(path.to_owned(), content).await,
+        (Ok(()), Ok((content, written))) => match all_found("store", counts.total(), written) {
+            Ok(()) => read_back(path.to_owned(), content).await,
+            missing => missing,
+        },
         (Err(e), Ok(_)) | (_, Err(e)) => Err(e),
     };
     // A file that was there before is somebody's.
@@ -162,13 +165,13 @@ fn scratch(path: &Path) -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// Writes pages to an archive. Returns the content digest.
+/// Writes pages to an archive. Returns the content digest and how many records there are.
 fn stage(
     path: &Path,
     header: &Header,
     mut pages: mpsc::Receiver<(Kind, Page)>,
     events: &Events,
-) -> Result<String> {
+) -> Result<(String, u64)> {
     let dir = scratch(path);
     let mut writer = ArchiveWriter::create(path, header)?;
     let mut census = Census::plain(&dir, false);
@@ -197,8 +200,8 @@ fn stage(
         };
         events.progress(Phase::Backup, kind, done, census.bytes[kind as usize]);
     }
-    writer.finish(serde_json::Map::new())?;
-    Ok(census.ledger.spool(&dir)?.exact)
+    let written = writer.finish(serde_json::Map::new())?.counts.total();
+    Ok((census.ledger.spool(&dir)?.exact, written))
 }
 
 /// Reads an archive whole and holds it against the content digest it shall have.

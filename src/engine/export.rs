@@ -132,14 +132,10 @@ fn check_counts(events: &Events, counted: Counts, census: &Census, may_drift: bo
         )
         .temporary());
     }
-    let (counts, read) = (words::records(counted), words::count(staged, "was", "were"));
-    if counted > staged && lost == 0 {
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            format!("the source counts {counts} and {read} read: the rest is not to be found"),
-        )
-        .remedy("Check and repair the source with its own tools, then repeat the command."));
+    if lost == 0 {
+        all_found("source", counted, staged)?;
     }
+    let (counts, read) = (words::records(counted), words::count(staged, "was", "were"));
     events.warn(
         "source-count",
         match lost {
@@ -148,6 +144,21 @@ fn check_counts(events: &Events, counted: Counts, census: &Census, may_drift: bo
         },
     );
     Ok(())
+}
+
+/// An error if a store, called so, counts more records than were read.
+pub fn all_found(store: &str, counted: u64, read: u64) -> Result<()> {
+    if counted <= read {
+        return Ok(());
+    }
+    let (counts, read) = (words::records(counted), words::count(read, "was", "were"));
+    Err(Error::new(
+        ErrorKind::Corrupt,
+        format!("the {store} counts {counts} and {read} read: the rest is not to be found"),
+    )
+    .remedy(format!(
+        "Check and repair the {store} with its own tools, then repeat the command."
+    )))
 }
 
 async fn read(

@@ -1,6 +1,6 @@
 //! `backup` and `backups`.
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, without_indexes};
 use crate::seen;
 
 fn settings(sandbox: &Sandbox) -> insta::Settings {
@@ -94,6 +94,23 @@ fn a_backup_replaces_a_store_only_when_that_is_said() {
     sandbox.run(&wrong).exits(1);
     let wrong = [&restore[..], &["--no-backup"]].concat();
     sandbox.run(&wrong).exits(1);
+}
+
+#[test]
+fn a_backup_holds_all_that_the_store_counts_or_is_none() {
+    let sandbox = Sandbox::new();
+    without_indexes(
+        &sandbox.sample("a.db"),
+        "DELETE FROM relationships WHERE rowid = (SELECT max(rowid) FROM relationships)",
+    );
+    let ran = sandbox.run(&["backup", "a.db"]).exits(2);
+    assert!(
+        ran.stderr
+            .contains("the store counts 154 records and 153 were read"),
+        "{ran}"
+    );
+    let left = sandbox.run(&["backups"]).exits(0);
+    assert!(!left.stdout.contains("sqlite"), "{left}");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! `migrate`, `run`, `export` and `import`, good and bad.
 
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{Ran, Sandbox, without_indexes};
 use crate::seen;
-use std::path::Path;
 use std::process::Stdio;
 
 fn moved(ran: Ran) -> Ran {
@@ -225,22 +224,6 @@ fn sources_that_cannot_be_read_are_refused() {
         assert!(!sandbox.at("new.db").exists());
     }
     assert!(!sandbox.at("missing.db").exists(), "looking made a file");
-}
-
-/// Makes an index of relationships differ from the table, by doing this while the table
-/// has no index.
-fn without_indexes(path: &Path, change: &str) {
-    let hide = "CREATE TABLE kept AS SELECT * FROM sqlite_master
-            WHERE tbl_name = 'relationships' AND type = 'index' AND sql IS NOT NULL;
-        PRAGMA writable_schema = ON;
-        DELETE FROM sqlite_master WHERE name IN (SELECT name FROM kept);";
-    let show = "PRAGMA writable_schema = ON;
-        INSERT INTO sqlite_master SELECT * FROM kept;
-        DROP TABLE kept;";
-    for step in [hide, change, show] {
-        let database = rusqlite::Connection::open(path).unwrap();
-        database.execute_batch(step).unwrap();
-    }
 }
 
 #[test]

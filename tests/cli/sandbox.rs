@@ -225,3 +225,19 @@ fn escaped(text: &str) -> String {
         .flat_map(|c| special(c).then_some('\\').into_iter().chain([c]))
         .collect()
 }
+
+/// Makes an index of relationships differ from the table, by doing this while the table
+/// has no index.
+pub fn without_indexes(path: &Path, change: &str) {
+    let hide = "CREATE TABLE kept AS SELECT * FROM sqlite_master
+            WHERE tbl_name = 'relationships' AND type = 'index' AND sql IS NOT NULL;
+        PRAGMA writable_schema = ON;
+        DELETE FROM sqlite_master WHERE name IN (SELECT name FROM kept);";
+    let show = "PRAGMA writable_schema = ON;
+        INSERT INTO sqlite_master SELECT * FROM kept;
+        DROP TABLE kept;";
+    for step in [hide, change, show] {
+        let database = rusqlite::Connection::open(path).unwrap();
+        database.execute_batch(step).unwrap();
+    }
+}
