@@ -394,6 +394,7 @@ impl Run {
         }
         // A run that is killed behind this point has no other report than this.
         (self.report.can_resume, self.report.can_roll_back) = (true, true);
+        self.report.may_be_published = true;
         self.write_report(Outcome::Interrupted).await?;
         self.written = true;
         self.reach(Step::Publishing).await?;
@@ -411,8 +412,7 @@ impl Run {
             Err(e) if !is_lost(&e) => {
                 // It said no: nothing was published.
                 if !journal {
-                    self.written = false;
-                    self.reach(Step::Staged).await?;
+                    self.not_published().await?;
                 }
                 return Err(e);
             }
@@ -422,8 +422,7 @@ impl Run {
                 }
                 let _ = import.abandon().await;
                 if !self.is_published().await? {
-                    self.written = false;
-                    self.reach(Step::Staged).await?;
+                    self.not_published().await?;
                     return Ok(false);
                 }
             }
@@ -431,6 +430,13 @@ impl Run {
         self.reach(Step::Published).await?;
         step("publish-acknowledged");
         Ok(true)
+    }
+
+    /// Nothing of the run is in the target: it goes on from the stage.
+    async fn not_published(&mut self) -> Result<()> {
+        self.written = false;
+        self.report.may_be_published = false;
+        self.reach(Step::Staged).await
     }
 
     /// Whether the target holds what the run was about to publish. A commit is all or
@@ -504,8 +510,7 @@ impl Run {
             self.reach(Step::Published).await?;
             return Ok(Some(self.resume_published().await));
         }
-        self.written = false;
-        self.reach(Step::Staged).await?;
+        self.not_published().await?;
         let target = self.stores.target.clone();
         if self.checkpoint.mode == Some(WriteMode::Aside) && target.describe().await?.exists {
             return Err(Error::new(

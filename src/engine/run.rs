@@ -254,6 +254,7 @@ async fn open(
         rollback: None,
         can_resume: false,
         can_roll_back: false,
+        may_be_published: checkpoint.step >= Step::Publishing,
         options: folder.options().to_vec(),
     };
     let earlier = match folder.report() {

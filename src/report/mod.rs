@@ -82,6 +82,9 @@ pub struct Report {
     /// Whether `memferry rollback` can take back what it wrote.
     #[serde(default)]
     pub can_roll_back: bool,
+    /// Whether what was built aside was published, or may have been.
+    #[serde(default)]
+    pub may_be_published: bool,
     /// What commands about this run need beside its name: where it is kept, if not in
     /// the usual place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -284,6 +284,7 @@ pub(super) fn report(outcome: Outcome) -> Report {
         rollback: None,
         can_resume: false,
         can_roll_back: matches!(outcome, Outcome::Done | Outcome::Differences),
+        may_be_published: matches!(outcome, Outcome::Done | Outcome::Differences),
         options: Vec::new(),
     };
     report.checks[2].examples = vec!["11c0f4d2-02".into(), "11c0f4d2-03".into()];

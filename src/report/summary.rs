@@ -205,8 +205,8 @@ pub(super) fn left_behind(report: &Report) -> Left {
     match report.mode {
         _ if !began(Phase::Import) => Left::Nothing,
         Some(WriteMode::Journal) | None => Left::Written,
-        _ if !began(Phase::Verify) => Left::Unpublished,
-        _ => Left::Unknown,
+        _ if report.may_be_published => Left::Unknown,
+        _ => Left::Unpublished,
     }
 }
 

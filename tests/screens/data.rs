@@ -460,6 +460,7 @@ pub fn report(outcome: Outcome) -> Report {
         rollback: None,
         can_resume: outcome == Outcome::Interrupted,
         can_roll_back: matches!(outcome, Outcome::Done | Outcome::Differences),
+        may_be_published: matches!(outcome, Outcome::Done | Outcome::Differences),
         options: Vec::new(),
     };
     if outcome == Outcome::Failed {
