@@ -56,21 +56,30 @@ pub fn bulk(client: &mut Client, records: &[Record]) -> Bulk {
     }
 }
 
-/// Nodes in a range that is read raw.
-const RANGE: u64 = 500;
-
-/// Nodes a second that the server sends, with what tells doubles exactly beside them, to a
-/// client that drops what comes: one range is asked for ahead.
-pub fn read(socket: &Path, graph: &str, nodes: u64) -> f64 {
+/// Seconds that the server takes to send all nodes, or all relationships, of a graph of so
+/// many nodes, with what tells doubles exactly beside them, to a client that drops what
+/// comes: one range is asked for ahead.
+pub fn read(socket: &Path, graph: &str, nodes: u64, kind: Kind) -> f64 {
     let mut server = UnixStream::connect(socket).expect("the server");
+    // About as many bytes in a range of either.
+    let (range, what, doubles) = match kind {
+        Kind::Node => (
+            500,
+            "MATCH (m) WHERE ID(m)>=$a AND ID(m)<$b",
+            ["importance", "confidence", "effectiveness"],
+        ),
+        Kind::Relationship => (
+            1_500,
+            "MATCH (a) WHERE ID(a)>=$a AND ID(a)<$b MATCH (a)-[m]->()",
+            ["strength", "confidence", "success_rate"],
+        ),
+    };
+    let exact = doubles
+        .map(|name| format!(", toInteger(m.{name}*{:.1})", 2f64.powi(62)))
+        .concat();
     let ask = |server: &mut UnixStream, start: u64| {
-        let exact = ["importance", "confidence", "effectiveness"]
-            .map(|name| format!(", toInteger(m.{name}*{:.1})", 2f64.powi(62)))
-            .concat();
-        let query = format!(
-            "CYPHER a={start} b={} MATCH (m) WHERE ID(m)>=$a AND ID(m)<$b RETURN m{exact}",
-            start + RANGE
-        );
+        let end = start + range;
+        let query = format!("CYPHER a={start} b={end} {what} RETURN m{exact}");
         let mut call = b"*4\r\n".to_vec();
         for word in ["GRAPH.RO_QUERY", graph, query.as_str(), "--compact"] {
             call.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
@@ -81,8 +90,8 @@ pub fn read(socket: &Path, graph: &str, nodes: u64) -> f64 {
     let last = b"internal execution time";
     let (mut buffer, mut kept) = (vec![0; 1 << 20], 0);
     let begun = Instant::now();
-    let mut ranges = (0..nodes).step_by(RANGE as usize);
-    let mut left = nodes.div_ceil(RANGE);
+    let mut ranges = (0..nodes).step_by(range as usize);
+    let mut left = nodes.div_ceil(range);
     let ahead = ranges.by_ref().take(2);
     ahead.for_each(|start| ask(&mut server, start));
     while left > 0 {
@@ -99,7 +108,7 @@ pub fn read(socket: &Path, graph: &str, nodes: u64) -> f64 {
         buffer.copy_within(rest..kept + n, 0);
         kept = kept + n - rest;
     }
-    nodes as f64 / begun.elapsed().as_secs_f64()
+    begun.elapsed().as_secs_f64()
 }
 
 /// Has the server build an index of these properties of memories.
