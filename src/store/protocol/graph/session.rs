@@ -224,8 +224,11 @@ impl Session {
             let query = format!("CYPHER a={bound} MATCH (n) WHERE ID(n)>=$a RETURN ID(n) LIMIT 1");
             match self.number(query.as_bytes())? {
                 // Where nodes were removed, ids go beyond their number.
-                Some(id) => bound = id.saturating_add(1).max(bound.saturating_mul(2)),
-                None => return Ok(bound),
+                Some(id) if id >= bound => {
+                    bound = id.saturating_add(1).max(bound.saturating_mul(2));
+                }
+                // Another answer than was asked for must not keep us asking.
+                _ => return Ok(bound),
             }
         }
     }
